@@ -1,0 +1,178 @@
+// The public types of Eightfold: what every entry point (page, worker, Node, CLI) speaks.
+
+/** Element types, named as ONNX and onnxruntime-web name them. */
+export type TensorType =
+  | 'float32'
+  | 'float64'
+  | 'float16'
+  | 'uint8'
+  | 'int8'
+  | 'uint16'
+  | 'int16'
+  | 'uint32'
+  | 'int32'
+  | 'uint64'
+  | 'int64'
+  | 'bool'
+  | 'string';
+
+/** The typed array that holds the elements of a `TensorType` (`float16` as raw 16-bit words). */
+export type TensorData =
+  | Float32Array
+  | Float64Array
+  | Uint8Array
+  | Int8Array
+  | Uint16Array
+  | Int16Array
+  | Uint32Array
+  | Int32Array
+  | BigUint64Array
+  | BigInt64Array
+  | string[];
+
+/** A value fed to or returned by a model. onnxruntime-web's tensors fit as they are. */
+export interface Tensor {
+  readonly type: TensorType;
+  /** Elements in row-major order; its length is the product of `dims`. */
+  readonly data: TensorData;
+  /** Dimensions, for example `[1, 3, 224, 224]`; `[]` for a scalar. */
+  readonly dims: readonly number[];
+}
+
+/** One tensor per model input, by name. */
+export type Feeds = Readonly<Record<string, Tensor>>;
+
+/** Samples, one after another. Arrays and async generators both fit. */
+export type Samples = AsyncIterable<Feeds> | Iterable<Feeds>;
+
+export type Phase =
+  | 'load'
+  | 'fuse'
+  | 'prepare'
+  | 'calibrate'
+  | 'correct'
+  | 'convert'
+  | 'lower'
+  | 'compare'
+  | 'export';
+
+export interface Progress {
+  phase: Phase;
+  /** Units finished in this phase (samples, layers). */
+  done: number;
+  /** Units in all, when known. */
+  total?: number;
+  /** The node at work, when there is one. */
+  node?: string;
+}
+
+/** Options of every call that may take long. */
+export interface LongCallOptions {
+  /** Aborting rejects with an `EightfoldError` of code `aborted`; the instance stays usable. */
+  signal?: AbortSignal;
+  onProgress?: (progress: Progress) => void;
+}
+
+export interface InitOptions {
+  /** Which build to load; `auto` probes for relaxed SIMD. */
+  variant?: 'auto' | 'simd128' | 'relaxed';
+  /** Forces a kernel class for tests: `scalar` or `simd128`. */
+  isa?: string;
+  /** Where the wasm file is, if not beside the module. */
+  wasmUrl?: string | URL;
+  /** The bytes of the wasm file of the chosen variant. */
+  wasmBinary?: ArrayBuffer | Uint8Array;
+  /** A compiled module, for places that refuse to compile bytes. */
+  wasmModule?: WebAssembly.Module;
+}
+
+export type Format = 'qdq' | 'qoperator';
+export type Activations = 'uint8' | 'int8';
+
+/** What the quantizer does with a model; every field has a documented default. */
+export interface QuantizationOptions {
+  /** Target: a name of `backendNames()`. Default `wasm`. */
+  backend?: string;
+  /** Activation observer: a name of `observerNames()`. Default `HistogramObserver`. */
+  observer?: string;
+  /** One weight scale per tensor instead of one per output channel. Default false. */
+  perTensor?: boolean;
+  /** Type of quantized activations. Default `uint8`. */
+  activations?: Activations;
+  /** Node names or op types that stay float. */
+  exclude?: readonly string[];
+}
+
+export interface QuantizeOptions extends QuantizationOptions, LongCallOptions {
+  /** The user's own samples. One-shot iterables are kept for the second pass. */
+  calibration: Samples;
+  /** Use at most this many samples. Default all. */
+  samples?: number;
+  /** Form of the ONNX file. Default `qdq`. */
+  format?: Format;
+  /** Corrects each layer's mean error in one more pass over the samples. Default true. */
+  biasCorrection?: boolean;
+  /** Samples on which float and int8 are compared layer by layer for the report. Default 8, 0 for none. */
+  compareSamples?: number;
+}
+
+/** One row per Conv, Gemm, MatMul ... and every other node that computes. */
+export interface LayerReport {
+  /** Name of the node; a nameless node is `<op>_<index>`. */
+  node: string;
+  opType: string;
+  /** Name of the value it computes. */
+  output: string;
+  /** Multiply-accumulates of one sample; 0 for ops without. */
+  macs: number;
+  int8: boolean;
+  /** Why it is float, when it is. */
+  reason?: string;
+  /** Signal to quantization noise ratio in dB of its output against float, accumulated from the input on. */
+  sqnr?: number;
+}
+
+export interface Remark {
+  node: string;
+  opType: string;
+  kind: string;
+  reason: string;
+}
+
+export interface Report {
+  bytes: { float: number; int8: number };
+  /** Share of multiply-accumulates that run on int8, 0..1. */
+  int8MacShare: number;
+  macs: number;
+  samples: number;
+  layers: LayerReport[];
+  remarks: Remark[];
+  /** SQNR in dB and argmax agreement (0..1) per model output, over the compared samples. */
+  outputs: { name: string; sqnr: number; maxAbsError: number; argmaxAgreement: number }[];
+}
+
+export interface QuantizeResult {
+  /** The quantized ONNX file. */
+  model: Uint8Array<ArrayBuffer>;
+  report: Report;
+}
+
+export interface ValueInfo {
+  name: string;
+  type: TensorType | 'undefined';
+  /** Known sizes as numbers, free ones by name, `null` when unknown. */
+  dims: (number | string | null)[] | null;
+}
+
+export interface ModelInfo {
+  irVersion: number;
+  opsets: Record<string, number>;
+  producer: string;
+  inputs: ValueInfo[];
+  outputs: ValueInfo[];
+  /** Number of nodes by `domain:op_type`. */
+  ops: Record<string, number>;
+  parameters: number;
+  stage: 'float' | 'fused' | 'quantized' | 'lowered';
+  metadata: Record<string, string>;
+}

@@ -1,0 +1,213 @@
+// OpDef: everything Eightfold knows about one operator, as data.
+//
+// A row gives inference, packing, planning, running, the int8 form and the
+// observation. Import, the session, prepare, lowering and the docs table read
+// the registry; no other list of operators exists.
+//
+// Life of a node in a session:
+//   infer  output dtype and dims from input types (symbolic or concrete)
+//   pack   weights into kernel form, once per session            (optional)
+//   plan   once per input-shape signature: validate, choose, size scratch (optional)
+//   run    numbers only; may throw for faults born of data alone
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/error.h"
+#include "core/tensor.h"
+#include "ir/graph.h"
+
+namespace eightfold {
+
+// ---------------------------------------------------------------- inference
+// Types of the inputs as far as known; constants are initializers or values
+// that the planner has already computed (shape arithmetic).
+class InferContext {
+ public:
+  InferContext(const Node& node, int64_t opset, std::vector<ValueType> inputs,
+               std::vector<const Tensor*> constants);
+
+  const Node& node;
+  int64_t opset;
+
+  size_t input_count() const { return inputs_.size(); }
+  size_t output_count() const { return outputs_.size(); }
+  bool has_input(size_t i) const;
+  const ValueType& input(size_t i) const;       // an undefined type when absent
+  const Tensor* constant(size_t i) const;       // null when not known
+  std::optional<std::vector<int64_t>> constant_ints(size_t i) const;  // from int32 / int64
+  DType dtype(size_t i) const { return input(i).dtype; }
+  const std::optional<Dims>& dims(size_t i) const { return input(i).dims; }
+
+  void set_output(size_t i, DType dtype, std::optional<Dims> dims);
+  void set_output(size_t i, DType dtype, std::span<const int64_t> shape);
+  std::vector<ValueType> take_outputs() { return std::move(outputs_); }
+
+  [[noreturn]] void fail(ErrorCode code, std::string message, std::string hint = {}) const;
+
+ private:
+  std::vector<ValueType> inputs_;
+  std::vector<const Tensor*> constants_;
+  std::vector<ValueType> outputs_;
+};
+
+// ------------------------------------------------------- packing and planning
+// Shape, dtype and layout of a value in a plan. `known` is false when the shape
+// depends on data; then the node must call RunContext::allocate.
+struct TensorInfo {
+  DType dtype = DType::kUndefined;
+  Shape shape;
+  Layout layout = Layout::kPlain;
+  bool known = true;
+  bool present() const { return dtype != DType::kUndefined; }
+};
+
+// State made by pack or plan, owned by the session, opaque to it.
+using OpState = std::shared_ptr<const void>;
+
+struct PackContext {
+  const Node& node;
+  int64_t opset;
+  std::span<const Tensor* const> constants;  // one per input, null when not constant
+  std::span<const ValueType> input_types;
+  const Tensor* constant(size_t i) const { return i < constants.size() ? constants[i] : nullptr; }
+  [[noreturn]] void fail(ErrorCode code, std::string message, std::string hint = {}) const;
+};
+
+struct PlanContext {
+  const Node& node;
+  int64_t opset;
+  std::span<const TensorInfo> inputs;   // concrete shapes
+  std::span<const TensorInfo> outputs;  // from infer; layout chosen by the session
+  std::span<const Tensor* const> constants;
+  const void* packed;                   // what pack returned, or null
+  size_t scratch_bytes = 0;             // set by plan: bytes run needs, kAlignment-aligned
+  const Tensor* constant(size_t i) const { return i < constants.size() ? constants[i] : nullptr; }
+  bool has_input(size_t i) const { return i < inputs.size() && inputs[i].present(); }
+  [[noreturn]] void fail(ErrorCode code, std::string message, std::string hint = {}) const;
+};
+
+// Supplied by the runtime.
+class RunHost {
+ public:
+  virtual ~RunHost() = default;
+  // Storage for an output whose shape was not known to the plan (plain layout).
+  virtual TensorView allocate(size_t output, DType dtype, Shape shape) = 0;
+  // Runs a body of the node (If, Loop, Scan) with the given values for its inputs.
+  virtual std::vector<Tensor> run_subgraph(std::string_view attribute,
+                                           std::span<const Tensor> inputs) = 0;
+};
+
+struct RunContext {
+  const Node& node;
+  int64_t opset;
+  std::span<const TensorView> inputs;  // absent ones have present() == false
+  std::span<TensorView> outputs;       // data == nullptr for those of unknown shape
+  const void* packed;
+  const void* plan;
+  uint8_t* scratch;  // PlanContext::scratch_bytes, kAlignment-aligned, contents undefined
+  RunHost& host;
+
+  bool has_input(size_t i) const { return i < inputs.size() && inputs[i].present(); }
+  bool has_output(size_t i) const { return i < outputs.size() && outputs[i].present(); }
+  template <typename T>
+  const T& packed_as() const {
+    return *static_cast<const T*>(packed);
+  }
+  template <typename T>
+  const T& plan_as() const {
+    return *static_cast<const T*>(plan);
+  }
+  [[noreturn]] void fail(ErrorCode code, std::string message, std::string hint = {}) const;
+};
+
+// --------------------------------------------------------------- the row
+enum class Role : uint8_t {
+  kActivation,  // a tensor that is observed and quantized
+  kWeight,      // quantized per tensor or per channel when constant
+  kBias,        // int32 with scale s_x * s_w
+  kParameter,   // a float tensor that stays float (BatchNormalization's, Resize's scales)
+  kShape,       // integers that steer the op (shapes, axes, indices), never quantized
+};
+
+enum class LayoutRule : uint8_t {
+  kPlain,         // inputs and outputs in plain layout
+  kChannelsLast,  // data input 0 and data outputs channels-last when rank >= 3
+  kFollow,        // output layout = channels-last if any input of the same rank is; run reads views' layouts
+};
+
+enum class Aliasing : uint8_t {
+  kNone,
+  kInPlace,  // output 0 may overwrite input 0 when their bytes are equal and input 0 dies here
+  kView,     // output 0 is input 0's bytes under another shape (Reshape, Identity); run is not called
+};
+
+// How the int8 form of an op takes its operands (s = scale, z = zero point).
+enum class QuantizedOperands : uint8_t {
+  kNone,      // no int8 form: dequantize - run - quantize
+  kDirect,    // the op itself on int8 data; input and output share parameters
+  kUnary,     // X, xs, xz, ys, yz
+  kBinary,    // A, as, az, B, bs, bz, ys, yz
+  kConv,      // x, xs, xz, w, ws, wz, ys, yz, [bias int32]
+  kGemm,      // A, as, az, B, bs, bz, [C int32], ys, yz
+  kVariadic,  // ys, yz, (x, xs, xz)...
+};
+struct QuantizedForm {
+  QuantizedOperands operands = QuantizedOperands::kNone;
+  std::string_view domain;   // of the int8 operator
+  std::string_view op_type;
+};
+
+struct Observation {
+  enum Kind : uint8_t { kDifferentFromInput, kSameAsInput, kFixed, kNotObserved };
+  Kind kind = kDifferentFromInput;
+  float scale = 0;         // for kFixed, stated for uint8 (0..255)
+  int32_t zero_point = 0;
+};
+
+inline constexpr int kLatestOpset = 1 << 30;
+
+struct OpDef {
+  std::string_view domain;
+  std::string_view op_type;
+  int since = 1;
+  int until = kLatestOpset;  // inclusive
+  std::vector<Role> inputs;  // the last one repeats for variadic ops
+  LayoutRule layout = LayoutRule::kPlain;
+  Aliasing aliasing = Aliasing::kNone;
+  void (*infer)(InferContext&) = nullptr;
+  OpState (*pack)(const PackContext&) = nullptr;
+  OpState (*plan)(PlanContext&) = nullptr;
+  void (*run)(RunContext&) = nullptr;
+  QuantizedForm quantized = {};
+  Observation observation = {};
+  // Output-channel axis of the weight input; null when the op has none.
+  int (*weight_axis)(const Node&) = nullptr;
+  // Multiply-accumulates for these shapes; null when the op has none worth counting.
+  int64_t (*macs)(const Node&, std::span<const Shape> inputs, std::span<const Shape> outputs) =
+      nullptr;
+
+  Role role(size_t input) const {
+    if (inputs.empty()) return Role::kActivation;
+    return inputs[input < inputs.size() ? input : inputs.size() - 1];
+  }
+};
+
+// ---------------------------------------------------------------- the registry
+// Null when there is no row for this op at this opset.
+const OpDef* find_op(std::string_view domain, std::string_view op_type, int64_t opset);
+const OpDef* find_op(const Graph& graph, const Node& node);
+std::vector<const OpDef*> all_ops();  // sorted by domain, op_type, since
+
+// Sets the types of all values of the graph as far as the inputs' types allow.
+// Unknown ops leave their outputs unknown. Throws what a row's infer throws.
+void infer_types(Graph& graph);
+
+}  // namespace eightfold

@@ -1,0 +1,59 @@
+// The matcher: finds patterns in a graph and returns plain data.
+//
+// Semantics of spec-facts 1.9, in ONNX terms. Anchor = the pattern's head, any
+// number of users; every inner node has exactly one user (consumer nodes plus
+// graph outputs). Nodes are visited in reverse topological order, patterns in
+// precedence order; the first success claims its nodes. Inputs that are
+// constants belonging to a weighted op (weight, bias, BN parameters) are not
+// positional args of a pattern: a pattern's args are matched against the data inputs.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ir/graph.h"
+#include "pattern/pattern.h"
+
+namespace eightfold {
+
+// One node of a match; its tree has the shape of the pattern.
+struct MatchedNode {
+  NodeId node = kNone;     // kNone for a constant, a graph input or a missing producer
+  ValueId value = kNone;   // the value that was matched (output of node, or the constant)
+  bool match_all = false;  // matched by MatchAllNode: not claimed
+  std::vector<MatchedNode> args;
+};
+
+struct Match {
+  int pattern = -1;   // index into the list that was searched
+  NodeId anchor = kNone;
+  MatchedNode tree;
+  std::vector<NodeId> claimed;  // all nodes of the tree but those under MatchAllNode
+};
+
+// A pattern that came close: for reports ("why was this not fused").
+struct NearMiss {
+  int pattern = -1;
+  NodeId node = kNone;  // where it was tried
+  std::string reason;
+};
+
+struct MatchOptions {
+  // Data inputs of a node, in order; default: inputs that are not constants.
+  std::function<std::vector<ValueId>(const Graph&, NodeId)> data_inputs;
+  std::vector<NearMiss>* near_misses = nullptr;
+};
+
+// Tries one pattern at one node.
+bool match_at(const Graph& graph, NodeId node, const Pattern& pattern, Match* match,
+              std::string* why_not, const MatchOptions& options = {});
+
+// Stable order of precedence: tuples by leaf count, largest first, then single ops.
+std::vector<int> precedence(std::span<const Pattern> patterns);
+
+std::vector<Match> find_matches(const Graph& graph, std::span<const Pattern> patterns,
+                                const MatchOptions& options = {});
+
+}  // namespace eightfold

@@ -1,0 +1,114 @@
+// The verbs of the route, in order. Each takes its input and returns the next thing.
+//
+//   Graph(Float) --fuse--> Graph(Fused) --prepare--> PreparedModel --calibrate-->
+//   PreparedModel --convert--> Graph(Quantized, QDQ) --lower--> Graph(Lowered)
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ir/graph.h"
+#include "quant/backend_config.h"
+#include "quant/observer.h"
+#include "quant/qconfig.h"
+#include "runtime/session.h"
+
+namespace eightfold {
+
+// ---------------------------------------------------------------- report rows
+// Why something is as it is: fused, refused, left float, shared.
+struct Remark {
+  std::string node, op_type;
+  std::string kind;    // "fused", "not_fused", "float", "rewritten", ...
+  std::string reason;  // a sentence
+};
+using Remarks = std::vector<Remark>;
+
+// ---------------------------------------------------------------- fuse
+// Folds and fuses by the backend's patterns. Removes nothing whose value is a graph output.
+Graph fuse(const Graph& graph, const BackendConfig& backend, Remarks* remarks = nullptr);
+
+// ---------------------------------------------------------------- prepare
+// One slot per set of values that share quantization parameters.
+struct ObserverSlot {
+  ObserverSpec spec;
+  std::shared_ptr<Observer> observer;
+};
+
+// What prepare decided for a node of the fused graph.
+struct NodePlan {
+  bool quantized = false;
+  std::string reason;   // when it stays float
+  std::string pattern;  // the backend pattern that claimed it
+  QConfig qconfig;
+  int weight_slot = -1;  // into weight_slots: observer of the weight, already run
+};
+
+struct PreparedModel {
+  Graph graph;  // stage kFused
+  std::vector<ObserverSlot> slots;
+  std::map<ValueId, int> slot_of;  // activation values -> slot
+  std::vector<ObserverSlot> weight_slots;
+  std::map<NodeId, NodePlan> plans;
+  Remarks remarks;
+  int samples = 0;  // calibrated so far
+
+  // Per quantized layer and output channel: added to the float bias at convert. Keyed by node.
+  std::map<NodeId, std::vector<float>> bias_correction;
+};
+
+PreparedModel prepare(const Graph& fused, const QConfigMapping& mapping,
+                      const BackendConfig& backend);
+
+// ---------------------------------------------------------------- calibrate
+// Streams samples through the float graph and feeds the observers; one sample is a sequence of
+// steps of one node each:  c.start(feeds); while (c.step()) {}  Throws kInvalidData on NaN, naming the node.
+class Calibrator {
+ public:
+  explicit Calibrator(PreparedModel& model);
+  ~Calibrator();
+  void start(const Feeds& feeds);
+  bool step();
+  void observe(const Feeds& feeds);  // all steps
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Empirical bias correction: one more pass over the same data, after calibration.
+// Per layer and channel the mean of (float output - output with quantized weight and input).
+class BiasCorrector {
+ public:
+  explicit BiasCorrector(PreparedModel& model);
+  ~BiasCorrector();
+  void start(const Feeds& feeds);
+  bool step();
+  void observe(const Feeds& feeds);
+  void finish();  // writes model.bias_correction
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// ---------------------------------------------------------------- convert and lower
+// Reference quantized model: float ops between DequantizeLinear and QuantizeLinear, int8 weights,
+// int32 biases with scale s_x * s_w. Throws kInvalidState when nothing was calibrated.
+Graph convert(const PreparedModel& model, Remarks* remarks = nullptr);
+
+// QDQ groups become int8 operators; also for QDQ files made elsewhere. What has no int8 form stays
+// between DequantizeLinear and QuantizeLinear, with a remark.
+Graph lower(const Graph& quantized, Remarks* remarks = nullptr);
+
+// ---------------------------------------------------------------- export forms
+// Nodes of the eightfold domain unfolded into plain ONNX (Conv with activation -> Conv, Relu ...),
+// opset raised where the content needs it.
+Graph to_qdq(const Graph& quantized, Remarks* remarks = nullptr);
+Graph to_qoperator(const Graph& lowered, Remarks* remarks = nullptr);
+Graph unfold(const Graph& graph);  // the table itself; identity on plain ONNX
+
+}  // namespace eightfold
