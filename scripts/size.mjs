@@ -1,0 +1,100 @@
+// Prints what a user downloads (raw, gzip, brotli) and holds it against the budget: 300 KiB of brotli for each wasm
+// file, 40 KiB of gzip for the JavaScript a page loads (the module's glue and the API, as compiled, comments included).
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { walk } from './lib/files.mjs';
+import { root } from './lib/paths.mjs';
+import { runMain, StepError, say } from './lib/run.mjs';
+
+const kKib = 1024;
+const kWasmBrotliBudget = 300 * kKib;
+const kScriptGzipBudget = 40 * kKib;
+// Files of dist/js that only Node loads.
+const kNodeOnly = /\/dist\/js\/(cli|node)\b/;
+const kCache = join(root, 'build/size.json');
+
+function readCache() {
+  try {
+    return JSON.parse(readFileSync(kCache, 'utf8'));
+  } catch {
+    return {};
+  }
+}
+
+/** {name: {key, raw, gzip, brotli}}; a file of known size and date is not compressed again. */
+function measure(paths, known) {
+  const sizes = {};
+  for (const path of paths) {
+    const name = relative(root, path);
+    const { size, mtimeMs } = statSync(path);
+    const key = `${size} ${mtimeMs}`;
+    const bytes = known[name]?.key === key ? undefined : readFileSync(path);
+    sizes[name] = bytes
+      ? { key, raw: size, gzip: gzipSync(bytes).length, brotli: brotliCompressSync(bytes).length }
+      : known[name];
+  }
+  return sizes;
+}
+
+const kib = (bytes) => `${(bytes / kKib).toFixed(1)} KiB`.padStart(11);
+const row = (name, { raw, gzip, brotli }) =>
+  `  ${name.padEnd(38)}${kib(raw)}${kib(gzip)}${kib(brotli)}`;
+
+function sum(entries) {
+  const total = { raw: 0, gzip: 0, brotli: 0 };
+  for (const entry of entries) for (const unit of Object.keys(total)) total[unit] += entry[unit];
+  return total;
+}
+
+/** The lines of the table and the budgets that are exceeded. */
+function report(sizes) {
+  const wasm = Object.entries(sizes).filter(([name]) => name.endsWith('.wasm'));
+  const glue = Object.entries(sizes).filter(([name]) => name.endsWith('.mjs'));
+  const scripts = sum(
+    Object.entries(sizes)
+      .filter(([name]) => name.endsWith('.js'))
+      .map(([, size]) => size),
+  );
+  const lines = [
+    `  ${'size'.padEnd(38)}${['raw', 'gzip', 'brotli'].map((unit) => unit.padStart(11)).join('')}`,
+  ];
+  for (const [name, size] of [...wasm, ...glue]) lines.push(row(name, size));
+  lines.push(row('dist/js (what a page may load)', scripts));
+
+  const over = wasm
+    .filter(([, size]) => size.brotli > kWasmBrotliBudget)
+    .map(
+      ([name, size]) =>
+        `${name}: ${kib(size.brotli).trim()} of brotli exceed ${kib(kWasmBrotliBudget).trim()}`,
+    );
+  const largestGlue = Math.max(0, ...glue.map(([, size]) => size.gzip));
+  if (largestGlue + scripts.gzip > kScriptGzipBudget) {
+    over.push(
+      `JavaScript: ${kib(largestGlue + scripts.gzip).trim()} of gzip exceed ${kib(kScriptGzipBudget).trim()}`,
+    );
+  }
+  return { lines, over };
+}
+
+/** Prints the table when anything changed, or `always`; throws when a budget is exceeded. */
+export function checkSizes({ always = false } = {}) {
+  const modules = walk(join(root, 'dist/wasm'), (path) => /\.(wasm|mjs)$/.test(path));
+  const scripts = walk(
+    join(root, 'dist/js'),
+    (path) => path.endsWith('.js') && !kNodeOnly.test(path),
+  );
+  const known = readCache();
+  const sizes = measure([...modules, ...scripts], known);
+  const { lines, over } = report(sizes);
+  if (always || over.length || JSON.stringify(sizes) !== JSON.stringify(known))
+    say(lines.join('\n'));
+  mkdirSync(join(root, 'build'), { recursive: true });
+  writeFileSync(kCache, JSON.stringify(sizes));
+  if (over.length) throw new StepError(`over the size budget:\n  ${over.join('\n  ')}`);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await runMain(async () => checkSizes({ always: true }));
+}
