@@ -32,4 +32,33 @@ struct Window {
   bool pointwise() const { return axes[0].trivial() && axes[1].trivial() && axes[2].trivial(); }
 };
 
+// [batch, in..., in_channels] -> [batch, out..., out_channels]
+struct ConvShape {
+  int64_t batch = 1, in_channels = 0, out_channels = 0;
+  Window window;
+};
+// [batch, in..., channels] -> [batch, out..., channels]
+struct PoolShape {
+  int64_t batch = 1, channels = 0;
+  Window window;
+};
+
+// Taps of output `out` that lie inside the input: [begin, end), empty when none does.
+struct TapRange {
+  int64_t begin, end;
+  int64_t count() const { return end > begin ? end - begin : 0; }
+};
+inline TapRange taps_inside(const WindowAxis& axis, int64_t out) {
+  const int64_t origin = out * axis.stride - axis.pad;
+  const auto first_at = [&](int64_t position) {  // first tap at or after it
+    const int64_t distance = position - origin;
+    return distance <= 0 ? 0 : (distance + axis.dilation - 1) / axis.dilation;
+  };
+  const int64_t end = first_at(axis.in);
+  return {first_at(0), end < axis.kernel ? end : axis.kernel};
+}
+inline int64_t input_position(const WindowAxis& axis, int64_t out, int64_t tap) {
+  return out * axis.stride + tap * axis.dilation - axis.pad;
+}
+
 }  // namespace eightfold

@@ -135,6 +135,7 @@ enum class Role : uint8_t {
   kBias,        // int32 with scale s_x * s_w
   kParameter,   // a float tensor that stays float (BatchNormalization's, Resize's scales)
   kShape,       // integers that steer the op (shapes, axes, indices), never quantized
+  kMetadata,    // only its dtype and shape are read (Shape, Size): run may see it without data
 };
 
 enum class LayoutRule : uint8_t {

@@ -107,7 +107,8 @@ TransposedAxis transposed_axis(const Node& node, const WindowSpec& spec, size_t 
     check_range("output_shape", wanted, 0);
     out = wanted[wanted.size() - rank + axis];
   } else if (is_same(spec.auto_pad)) {
-    out = in * stride;
+    // Deviates from the text of ONNX (in * stride) as ONNX Runtime does: no padding is made up.
+    out = std::min(in * stride, full);
   } else {
     const bool explicit_pads = spec.auto_pad == AutoPad::kNotSet;
     const Pads pads{explicit_pads ? spec.pads_begin[axis] : 0,
@@ -131,10 +132,6 @@ void check_input_rank(const WindowSpec& spec, size_t input_rank) {
 }
 
 }  // namespace
-
-size_t spatial_rank(const Node& node, std::span<const int64_t> weight_kernel) {
-  return weight_kernel.empty() ? node.ints_attribute("kernel_shape").size() : weight_kernel.size();
-}
 
 WindowSpec read_window(const Node& node, size_t rank, std::span<const int64_t> weight_kernel) {
   if (rank < 1 || rank > 3) {

@@ -30,8 +30,6 @@ struct WindowSpec {
 // and checked against it otherwise. Throws kInvalidAttribute, kUnsupportedModel (spatial rank > 3).
 WindowSpec read_window(const Node& node, size_t spatial_rank,
                        std::span<const int64_t> weight_kernel = {});
-// Reads what does not depend on the input; spatial rank from kernel_shape or the weight.
-size_t spatial_rank(const Node& node, std::span<const int64_t> weight_kernel);
 
 // Output extent of one axis, >= 0. Throws kInvalidShape when the window does not fit the input.
 int64_t window_output(const WindowSpec& spec, size_t axis, int64_t in);

@@ -27,26 +27,36 @@ struct MatchedNode {
 };
 
 struct Match {
-  int pattern = -1;   // index into the list that was searched
+  int pattern = -1;  // index into the list that was searched
   NodeId anchor = kNone;
   MatchedNode tree;
   std::vector<NodeId> claimed;  // all nodes of the tree but those under MatchAllNode
 };
+
+// "Conv" in the ONNX domain, "domain:op_type" elsewhere.
+std::string op_identity(const Node& node);
 
 // A pattern that came close: for reports ("why was this not fused").
 struct NearMiss {
   int pattern = -1;
   NodeId node = kNone;  // where it was tried
   std::string reason;
+  std::vector<NodeId> nodes = {};  // all that took part
 };
 
 struct MatchOptions {
-  // Data inputs of a node, in order; default: inputs that are not constants.
+  // Data inputs of a node, in order; default: inputs that are not constants, or all of
+  // them where the pattern's args name a constant.
   std::function<std::vector<ValueId>(const Graph&, NodeId)> data_inputs;
+  // The last word on a match whose operators fit: false gives its nodes to the next pattern. A
+  // reason makes it a near miss, none means that the pattern was not meant for this place.
+  std::function<bool(const Match&, std::string* why_not)> accept;
   std::vector<NearMiss>* near_misses = nullptr;
 };
 
-// Tries one pattern at one node.
+// Tries one pattern at one node, `accept` included. On failure `why_not` holds a sentence if
+// the operators are those of the pattern and only a condition fails, else nothing; `match` is
+// filled then as well.
 bool match_at(const Graph& graph, NodeId node, const Pattern& pattern, Match* match,
               std::string* why_not, const MatchOptions& options = {});
 

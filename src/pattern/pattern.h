@@ -17,9 +17,9 @@ namespace eightfold {
 struct Pattern {
   enum class Kind : unsigned char { kOp, kMatchAll, kConstant };
   Kind kind = Kind::kOp;
-  std::string op;              // identity, for kOp
-  double constant = 0;         // for kConstant: a scalar initializer of this value
-  std::vector<Pattern> args;   // empty: inputs are unconstrained
+  std::string op;             // identity, for kOp
+  double constant = 0;        // for kConstant: a scalar initializer of this value
+  std::vector<Pattern> args;  // empty: inputs are unconstrained
 
   static Pattern of(std::string op);
   static Pattern of(std::string op, std::vector<Pattern> args);
@@ -31,7 +31,7 @@ struct Pattern {
   bool operator==(const Pattern&) const = default;
 };
 
-int leaf_count(const Pattern& pattern);      // size for precedence; MatchAllNode and constants count 1
+int leaf_count(const Pattern& pattern);  // size for precedence; MatchAllNode and constants count 1
 std::string to_text(const Pattern& pattern);  // "(Relu, (BatchNormalization, Conv))"
 
 }  // namespace eightfold

@@ -45,8 +45,12 @@ using MaybeQConfig = std::optional<QConfig>;
 class QConfigMapping {
  public:
   QConfigMapping& set_global(MaybeQConfig qconfig);
+  // Setting a key again replaces its entry in place.
   QConfigMapping& set_object_type(std::string op, MaybeQConfig qconfig);
+  // quant/name_pattern.h, anchored at the start; the first registered match wins. Throws
+  // kInvalidConfig on a malformed pattern.
   QConfigMapping& set_module_name_regex(std::string pattern, MaybeQConfig qconfig);
+  // The node of that name, and every node under it as a path.
   QConfigMapping& set_module_name(std::string name, MaybeQConfig qconfig);
   QConfigMapping& set_module_name_object_type_order(std::string name, std::string op, int index,
                                                     MaybeQConfig qconfig);
@@ -57,6 +61,8 @@ class QConfigMapping {
     std::string module;       // the enclosing path (name without its last part)
     int index_in_module = 0;  // occurrence of op within the module, graph order
   };
+  // nullopt also when nothing is registered for the node. A fused op ("eightfold:Conv") without
+  // entries of its own is looked up under the name of the op it was made from ("Conv").
   MaybeQConfig find(const Query& query) const;
   bool operator==(const QConfigMapping&) const = default;
 
@@ -76,5 +82,7 @@ class QConfigMapping {
 // The defaults of Eightfold, stated once: uint8 affine 0..255 with HistogramObserver,
 // int8 symmetric per-channel weights.
 QConfig default_qconfig();
+// The same for every node.
+QConfigMapping default_qconfig_mapping();
 
 }  // namespace eightfold

@@ -1,0 +1,233 @@
+// Depthwise int8 convolution of one output row on 16-bit pairs, 16 channels at a time.
+//
+// The input rows of the window are taken two by two and interleaved into a line buffer: for each
+// column and pair of rows, 16 channels x (r[2p], r[2p+1]) as i16 minus the zero point. Padding is
+// zero there. Then, for 4 channels and 4 output pixels at once,
+//   acc += dot_i16x8(line[x * stride + t * dilation][p], w[t][p])
+// Channel groups start every 16 channels; the last one is moved back to end at the last channel, so
+// with 16 channels or more nothing is partial. Packed weights per group:
+//   [bias i32 x 16][scale f32 x 16] then per 4 channels [width tap][pair] vectors of i16 pairs.
+#pragma once
+
+#include <algorithm>
+
+#include "kernels/generic/requantize.h"
+#include "kernels/generic/simd_requantize.h"
+
+namespace eightfold::generic {
+
+inline constexpr int64_t kDepthwiseGroup = 16;
+
+inline int64_t depthwise_group_start(int64_t group, int64_t channels) {
+  return std::max<int64_t>(0, std::min(group * kDepthwiseGroup, channels - kDepthwiseGroup));
+}
+inline int64_t depthwise_groups(int64_t channels) {
+  return (channels + kDepthwiseGroup - 1) / kDepthwiseGroup;
+}
+inline size_t depthwise_group_bytes(int64_t pairs, int64_t width_taps) {
+  return 128 + 64 * static_cast<size_t>(pairs * width_taps);
+}
+
+inline size_t depthwise_dot16_bytes(int64_t channels, int64_t row_count, int64_t width_taps) {
+  return static_cast<size_t>(depthwise_groups(channels)) *
+         depthwise_group_bytes((row_count + 1) / 2, width_taps);
+}
+
+inline void depthwise_dot16_pack_group(const DepthwiseWeights& weights, int64_t start,
+                                       int64_t width_taps, uint8_t* group) {
+  auto* bias = reinterpret_cast<int32_t*>(group);
+  auto* scale = reinterpret_cast<float*>(bias + 16);
+  auto* vectors = reinterpret_cast<int16_t*>(scale + 16);
+  const int64_t row_count = weights.taps / width_taps;
+  const int64_t pairs = (row_count + 1) / 2;
+  for (int64_t i = 0; i < 16; ++i) {
+    const int64_t c = start + i;
+    const bool real = c < weights.channels;
+    const auto at = static_cast<size_t>(c);
+    bias[i] = real && !weights.bias.empty() ? weights.bias[at] : 0;
+    scale[i] = !real ? 0.0f : weights.scale.empty() ? 1.0f : weights.scale[at];
+    int16_t* quad = vectors + (i / 4) * width_taps * pairs * 8 + (i % 4) * 2;
+    for (int64_t t = 0; t < width_taps; ++t) {
+      for (int64_t r = 0; r < 2 * pairs; ++r) {
+        const int32_t w = real && r < row_count ? weights.at(c, r * width_taps + t) : 0;
+        quad[(t * pairs + r / 2) * 8 + r % 2] = static_cast<int16_t>(w);
+      }
+    }
+  }
+}
+
+inline void depthwise_dot16_pack(const DepthwiseWeights& weights, int64_t width_taps,
+                                 uint8_t* packed) {
+  const size_t bytes = depthwise_group_bytes((weights.taps / width_taps + 1) / 2, width_taps);
+  for (int64_t g = 0; g < depthwise_groups(weights.channels); ++g) {
+    depthwise_dot16_pack_group(weights, depthwise_group_start(g, weights.channels), width_taps,
+                               packed + static_cast<size_t>(g) * bytes);
+  }
+}
+
+// Columns of the line buffer: those some window touches.
+inline int64_t line_columns(const WindowAxis& width) {
+  return width.out <= 0 ? 0
+                        : (width.out - 1) * width.stride + (width.kernel - 1) * width.dilation + 1;
+}
+
+inline size_t depthwise_dot16_scratch(int64_t row_count, const WindowAxis& width) {
+  return static_cast<size_t>(line_columns(width)) * 64 * static_cast<size_t>((row_count + 1) / 2);
+}
+
+// Sixteen channels of one pixel from `start`, where they are not sixteen bytes in a row.
+inline v128_t gather_channels(const DepthwiseRow& call, const uint8_t* pixel, int64_t start) {
+  uint8_t bytes[16];
+  const int64_t last = call.channels - 1;
+  for (int64_t i = 0; i < 16; ++i) bytes[i] = pixel[std::min(start + i, last) / call.multiplier];
+  return wasm_v128_load(bytes);
+}
+
+template <bool is_signed>
+void store_pair(v128_t top, v128_t bottom, v128_t zero, uint8_t* line) {
+  const v128_t low = wasm_i8x16_shuffle(top, bottom, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6,
+                                        22, 7, 23);
+  const v128_t high = wasm_i8x16_shuffle(top, bottom, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29,
+                                         14, 30, 15, 31);
+  wasm_v128_store(line, wasm_i16x8_sub(widen_low<is_signed>(low), zero));
+  wasm_v128_store(line + 16, wasm_i16x8_sub(widen_high<is_signed>(low), zero));
+  wasm_v128_store(line + 32, wasm_i16x8_sub(widen_low<is_signed>(high), zero));
+  wasm_v128_store(line + 48, wasm_i16x8_sub(widen_high<is_signed>(high), zero));
+}
+
+// A missing row reads the same zero-point bytes at every column.
+template <bool is_signed>
+void fill_pair(const DepthwiseRow& call, int64_t start, int64_t pair, uint8_t* line,
+               int64_t columns) {
+  const bool direct = call.multiplier == 1 && call.channels >= 16;
+  const v128_t blank = splat_byte(call.zero_point);
+  const v128_t zero = wasm_i16x8_splat(static_cast<int16_t>(call.zero_point));
+  const size_t step = 64 * static_cast<size_t>((call.row_count + 1) / 2);
+  const int64_t first = std::min(call.width.pad, columns);
+  const int64_t last = std::clamp(call.width.pad + call.width.in, first, columns);
+  const uint8_t* rows[2];
+  for (int64_t r = 0; r < 2; ++r) {
+    const int64_t at = 2 * pair + r;
+    rows[r] = at < call.row_count ? call.rows[at] : nullptr;
+  }
+  uint8_t* out = line + static_cast<size_t>(pair) * 64;
+  for (int64_t x = 0; x < first; ++x, out += step) std::memset(out, 0, 64);
+  for (int64_t x = 0; x < last - first; ++x, out += step) {
+    v128_t pixel[2];
+    for (int r = 0; r < 2; ++r) {
+      const uint8_t* at = rows[r] + (rows[r] ? x * call.in_channels : 0);
+      pixel[r] = !rows[r]  ? blank
+                 : direct ? wasm_v128_load(at + start)
+                          : gather_channels(call, at, start);
+    }
+    store_pair<is_signed>(pixel[0], pixel[1], zero, out);
+  }
+  for (int64_t x = last; x < columns; ++x, out += step) std::memset(out, 0, 64);
+}
+
+// What the inner loops need of one row, in bytes and vectors.
+struct DepthwiseSteps {
+  int64_t taps, pairs;
+  size_t pixel, tap;  // bytes of the line buffer between output pixels, between width taps
+};
+
+// P pixels by 4 channels. Taps and Pairs of 0: read from `steps`.
+template <int P, int Taps, int Pairs>
+inline void depthwise_sums(const DepthwiseSteps& steps, const uint8_t* line, const uint8_t* w,
+                           v128_t bias, v128_t (&acc)[4]) {
+  const int64_t taps = Taps ? Taps : steps.taps;
+  const int64_t pairs = Pairs ? Pairs : steps.pairs;
+  for (int i = 0; i < 4; ++i) acc[i] = bias;
+  for (int64_t t = 0; t < taps; ++t) {
+    for (int64_t p = 0; p < pairs; ++p) {
+      const v128_t weight = wasm_v128_load(w + 16 * (t * pairs + p));
+      const uint8_t* at = line + static_cast<size_t>(t) * steps.tap + 64 * p;
+      for (int i = 0; i < P; ++i) {
+        const v128_t a = wasm_v128_load(at + static_cast<size_t>(i) * steps.pixel);
+        acc[i] = wasm_i32x4_add(acc[i], wasm_i32x4_dot_i16x8(a, weight));
+      }
+    }
+  }
+}
+
+template <bool is_signed>
+struct DepthwiseSink {
+  RoundVectors round;
+  v128_t high;
+  size_t pixel_bytes;
+
+  v128_t bytes(const v128_t (&acc)[4], v128_t scale) const {
+    return min_bytes<is_signed>(
+        narrow_bytes<is_signed>(
+            requantize_vector(acc[0], scale, round), requantize_vector(acc[1], scale, round),
+            requantize_vector(acc[2], scale, round), requantize_vector(acc[3], scale, round)),
+        high);
+  }
+  void store4(v128_t z, uint8_t* to) const {
+    wasm_v128_store32_lane(to, z, 0);
+    wasm_v128_store32_lane(to + pixel_bytes, z, 1);
+    wasm_v128_store32_lane(to + 2 * pixel_bytes, z, 2);
+    wasm_v128_store32_lane(to + 3 * pixel_bytes, z, 3);
+  }
+};
+
+// Four channels of a whole output row; `wanted` < 4 only when there are fewer than 16 channels.
+template <bool is_signed, int Taps, int Pairs>
+void depthwise_quad(const DepthwiseSteps& steps, const DepthwiseSink<is_signed>& sink,
+                    const uint8_t* line, const uint8_t* w, v128_t bias, v128_t scale,
+                    int64_t out_width, int64_t wanted, uint8_t* out) {
+  v128_t acc[4];
+  int64_t x = 0;
+  if (wanted == 4) {
+    for (; x < out_width && out_width >= 4; x += 4) {
+      x = std::min(x, out_width - 4);  // the last four overlap the ones before
+      depthwise_sums<4, Taps, Pairs>(steps, line + static_cast<size_t>(x) * steps.pixel, w, bias,
+                                     acc);
+      sink.store4(sink.bytes(acc, scale), out + static_cast<size_t>(x) * sink.pixel_bytes);
+    }
+  }
+  for (; x < out_width; ++x) {
+    depthwise_sums<1, Taps, Pairs>(steps, line + static_cast<size_t>(x) * steps.pixel, w, bias,
+                                   acc);
+    store_bytes(out + static_cast<size_t>(x) * sink.pixel_bytes, sink.bytes(acc, scale), wanted);
+  }
+}
+
+template <bool is_signed>
+void depthwise_dot16_row(const DepthwiseRow& call) {
+  const WindowAxis& width = call.width;
+  const int64_t pairs = (call.row_count + 1) / 2;
+  const int64_t columns = line_columns(width);
+  const size_t column_bytes = 64 * static_cast<size_t>(pairs);
+  const DepthwiseSteps steps{width.kernel, pairs, static_cast<size_t>(width.stride) * column_bytes,
+                             static_cast<size_t>(width.dilation) * column_bytes};
+  const DepthwiseSink<is_signed> sink{RoundVectors(call.out.zero_point, call.out.lo),
+                                      splat_byte(call.out.hi),
+                                      static_cast<size_t>(call.channels)};
+  const size_t group_bytes = depthwise_group_bytes(pairs, width.kernel);
+  const auto quad = width.kernel == 3 && pairs == 2 ? depthwise_quad<is_signed, 3, 2>
+                                                    : depthwise_quad<is_signed, 0, 0>;
+  for (int64_t g = 0; g < depthwise_groups(call.channels); ++g) {
+    const int64_t start = depthwise_group_start(g, call.channels);
+    for (int64_t p = 0; p < pairs; ++p) {
+      call.is_signed ? fill_pair<true>(call, start, p, call.scratch, columns)
+                     : fill_pair<false>(call, start, p, call.scratch, columns);
+    }
+    const uint8_t* group = call.packed + static_cast<size_t>(g) * group_bytes;
+    for (int64_t q = 0; q < 4 && start + 4 * q < call.channels; ++q) {
+      const uint8_t* w = group + 128 + static_cast<size_t>(q * width.kernel) * 16 *
+                                           static_cast<size_t>(pairs);
+      quad(steps, sink, call.scratch + 16 * q, w, wasm_v128_load(group + 16 * q),
+           wasm_v128_load(group + 64 + 16 * q), width.out,
+           std::min<int64_t>(4, call.channels - start - 4 * q),
+           static_cast<uint8_t*>(call.out.data) + start + 4 * q);
+    }
+  }
+}
+
+inline void depthwise_dot16_run(const DepthwiseRow& call) {
+  call.out.dtype == DType::kInt8 ? depthwise_dot16_row<true>(call)
+                                 : depthwise_dot16_row<false>(call);
+}
+
+}  // namespace eightfold::generic

@@ -1,0 +1,193 @@
+// Int8 kernels: their signatures and their equations.
+//
+// Activations are uint8 or int8 (`is_signed`), always channels-last: a pixel is `channels` bytes in
+// a row. Every kernel is exact: i32 sums that wrap like two's complement, and one rounding,
+//
+//   requantize(acc) = clamp(round_half_even(float(acc) * scale) + zero_point, lo, hi)
+//
+// with the product in float32. Scalar is the definition; other rows give the same bytes.
+// Reads stay inside the buffers; nothing here depends on readable tails.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/tensor.h"
+#include "kernels/window.h"
+
+namespace eightfold {
+
+// Where int8 activations lie and what zero means in them.
+struct Int8Input {
+  const void* data = nullptr;
+  bool is_signed = false;
+  int32_t zero_point = 0;
+};
+
+// Output of a kernel that requantizes. `dtype` kUint8 or kInt8: lo and hi lie in its range.
+// kInt32: the sums themselves. kFloat32: float(acc) * scale.
+struct Int8Output {
+  void* data = nullptr;
+  DType dtype = DType::kUint8;
+  int32_t zero_point = 0;
+  int32_t lo = 0, hi = 255;
+};
+
+// The equation above for one sum; out.dtype kUint8 or kInt8.
+int32_t requantize_int8(int32_t acc, float scale, const Int8Output& out);
+
+// ---------------------------------------------------------------- dense
+//   acc[m][n] = bias[n] + sum_k (a[m][k] - za) * (w[k][n] - zw[n])
+// The weights as the model holds them; k runs over (outer, inner), inner fastest:
+//   w[k][n] = data[(k / inner) * outer_stride + (k % inner) * inner_stride + n * n_stride]
+struct DenseWeights {
+  const void* data = nullptr;
+  bool is_signed = true;
+  int64_t outer = 1, inner = 0, n = 0;
+  int64_t outer_stride = 0, inner_stride = 0, n_stride = 0;
+  std::span<const int32_t> zero_point;  // n entries, or none: 0
+  std::span<const int32_t> bias;        // n entries, or none: 0
+  std::span<const float> scale;         // n entries, or none: 1
+  int64_t k() const { return outer * inner; }
+  int32_t at(int64_t k, int64_t n) const;  // w - zw
+};
+
+// One tile of prepared rows against all columns.
+struct DenseTile {
+  const uint8_t* packed;
+  const uint8_t* rows;  // prepared by load and pad; row_bytes(k) apart
+  int64_t m, k, n;
+  Int8Output out;   // data at [0][0] of the tile
+  int64_t ldc;      // elements between output rows
+};
+
+// A kernel brings its own form of the weights and of the rows it reads.
+struct DenseInt8 {
+  size_t (*packed_bytes)(int64_t k, int64_t n);
+  void (*pack)(const DenseWeights& weights, uint8_t* packed);
+  size_t element_bytes;             // of one activation in a prepared row
+  size_t (*row_bytes)(int64_t k);   // of one prepared row
+  // Writes n activations, minus their zero point, at `row`; pad writes n zeros.
+  void (*load)(const Int8Input& input, int64_t offset, int64_t n, uint8_t* row);
+  void (*pad)(int64_t n, uint8_t* row);
+  void (*run)(const DenseTile& tile);
+};
+
+struct PackedDense {
+  const DenseInt8* kernel = nullptr;
+  std::shared_ptr<Buffer> bytes;
+  int64_t k = 0, n = 0;
+};
+// Packs for the kernel in use. Throws kLimitExceeded when a sum could leave 32 bits, bias aside.
+PackedDense pack_dense(const DenseWeights& weights);
+void check_dense_limit(const DenseWeights& weights);
+
+// Rows a[m][0..k) at lda, out[m][0..n) at ldc.
+struct DenseRows {
+  int64_t m = 0, lda = 0, ldc = 0;
+};
+size_t dense_scratch_bytes(const PackedDense& weights);
+void dense_rows(const PackedDense& weights, const Int8Input& input, const Int8Output& output,
+                const DenseRows& rows, uint8_t* scratch);
+
+// Convolution [batch, spatial, in_channels] -> [batch, spatial, out_channels]: one PackedDense per
+// group with k = (tap, channel of the group). Padding counts as the zero point.
+void conv_int8(std::span<const PackedDense> groups, const Int8Input& input,
+               const Int8Output& output, const ConvShape& shape, uint8_t* scratch);
+
+// ---------------------------------------------------------------- depthwise
+// Output channel o reads input channel o / multiplier; weights [channels][taps] (ONNX [O, 1, ...]).
+struct DepthwiseWeights {
+  const void* data = nullptr;
+  bool is_signed = true;
+  int64_t channels = 0, taps = 0;  // output channels
+  std::span<const int32_t> zero_point, bias;
+  std::span<const float> scale;
+  int32_t at(int64_t channel, int64_t tap) const;  // w - zw
+};
+
+// One row of output pixels along the width.
+struct DepthwiseRow {
+  const uint8_t* packed;
+  // First pixel of the input row of each (depth, height) tap; null where it is padding.
+  const uint8_t* const* rows;
+  int64_t row_count;
+  bool is_signed;
+  int32_t zero_point;
+  int64_t in_channels, channels, multiplier;
+  WindowAxis width;
+  Int8Output out;  // data at the first pixel; pixels are `channels` elements apart
+  uint8_t* scratch;
+};
+
+struct DepthwiseInt8 {
+  size_t (*packed_bytes)(int64_t channels, int64_t row_count, int64_t width_taps);
+  // taps = row_count * width_taps, the width fastest.
+  void (*pack)(const DepthwiseWeights& weights, int64_t width_taps, uint8_t* packed);
+  size_t (*scratch_bytes)(int64_t row_count, const WindowAxis& width);
+  void (*run)(const DepthwiseRow& row);  // out.dtype kUint8 or kInt8
+};
+
+struct PackedDepthwise {
+  const DepthwiseInt8* kernel = nullptr;
+  std::shared_ptr<Buffer> bytes;
+  int64_t channels = 0;
+};
+PackedDepthwise pack_depthwise(const DepthwiseWeights& weights, int64_t width_taps);
+size_t depthwise_scratch_bytes(const PackedDepthwise& weights, const Window& window);
+void depthwise_int8(const PackedDepthwise& weights, const Int8Input& input,
+                    const Int8Output& output, const ConvShape& shape, uint8_t* scratch);
+
+// ---------------------------------------------------------------- elementwise
+// Both follow the order of operations of ONNX Runtime's WebAssembly build, so that results are equal
+// to it bit for bit (its native x86 build fuses multiply and add: about one byte in 20000 differs).
+// Stride 0 repeats an operand's one element along the run.
+//   a' = a_scale * (a - a_zero),  b' = b_scale * (b - b_zero)
+//   Add: y = clamp(round_half_even((a' + b') / y_scale + y_zero), lo, hi)
+//   Mul: y = clamp(round_half_even((a' * b') / y_scale + y_zero), lo, hi)
+struct BinaryInt8 {
+  const void *a = nullptr, *b = nullptr;
+  int64_t a_stride = 1, b_stride = 1;  // 0 or 1
+  void* y = nullptr;
+  int64_t n = 0;
+  bool is_signed = false;
+  float a_scale = 1, b_scale = 1, y_scale = 1;
+  int32_t a_zero = 0, b_zero = 0, y_zero = 0;
+  int32_t lo = 0, hi = 255;
+};
+struct AddInt8 {
+  void (*run)(const BinaryInt8& call);
+};
+struct MulInt8 {
+  void (*run)(const BinaryInt8& call);
+};
+
+// y[i] = table[byte x[i]]
+void lookup_int8(const uint8_t table[256], const void* x, int64_t n, void* y);
+
+// ---------------------------------------------------------------- windows
+// y[i] = max over rows of rows[r][i]
+struct MaxRowsInt8 {
+  void (*run)(const uint8_t* const* rows, int64_t count, int64_t n, bool is_signed, uint8_t* y);
+};
+// y[i] += sum over rows of rows[r][i]
+struct SumRowsInt8 {
+  void (*run)(const uint8_t* const* rows, int64_t count, int64_t n, bool is_signed, int32_t* y);
+};
+// [batch, in..., channels] -> [batch, out..., channels]; taps in the padding do not take part.
+void max_pool_int8(const void* x, bool is_signed, const PoolShape& shape, void* y);
+
+// ---------------------------------------------------------------- float <-> int8
+//   y = clamp(round_half_even(x / scale) + zero_point, lo, hi), NaN -> lo
+struct QuantizeInt8 {
+  void (*run)(const float* x, int64_t n, float scale, const Int8Output& out);
+};
+//   y = (x - zero_point) * scale
+struct DequantizeInt8 {
+  void (*run)(const Int8Input& x, int64_t n, float scale, float* y);
+};
+
+}  // namespace eightfold

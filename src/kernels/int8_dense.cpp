@@ -1,0 +1,227 @@
+// Drives the dense int8 kernel: packing, rows of a matrix, convolutions by gathered rows.
+//
+// Whatever the source of the rows, a tile of them is prepared in scratch (zero point taken off,
+// padding zero) and multiplied with all columns before the next tile is made.
+#include <algorithm>
+#include <cstdlib>
+
+#include "core/error.h"
+#include "kernels/int8.h"
+#include "kernels/kernels.h"
+
+namespace eightfold {
+namespace {
+
+// Prepared rows stay within the second-level cache beside a block of weights.
+constexpr size_t kTileBytes = 128 * 1024;
+constexpr int64_t kMaxTileRows = 64;
+constexpr int64_t kMinTileRows = 8;
+
+int64_t tile_rows(const PackedDense& weights) {
+  const size_t row = std::max<size_t>(1, weights.kernel->row_bytes(weights.k));
+  const auto fit = static_cast<int64_t>(kTileBytes / row);
+  return std::clamp(fit / 4 * 4, kMinTileRows, kMaxTileRows);
+}
+
+size_t element_bytes(DType dtype) {
+  return dtype == DType::kInt32 || dtype == DType::kFloat32 ? 4 : 1;
+}
+
+Int8Output at_element(Int8Output out, int64_t offset) {
+  out.data = static_cast<uint8_t*>(out.data) + static_cast<size_t>(offset) * element_bytes(out.dtype);
+  return out;
+}
+
+// Zeros from element k to the end of a prepared row.
+void finish_row(const PackedDense& weights, uint8_t* row) {
+  const DenseInt8& kernel = *weights.kernel;
+  const size_t used = static_cast<size_t>(weights.k) * kernel.element_bytes;
+  const size_t left = kernel.row_bytes(weights.k) - used;
+  kernel.pad(static_cast<int64_t>(left / kernel.element_bytes), row + used);
+}
+
+struct Position {
+  int64_t depth, height, width;
+};
+
+// Gathers the window of one output pixel, for the channels of one group, into a prepared row.
+class WindowGather {
+ public:
+  WindowGather(const PackedDense& weights, const Int8Input& input, const ConvShape& shape,
+               int64_t first_channel, int64_t group_channels)
+      : kernel_(*weights.kernel),
+        input_(input),
+        shape_(shape),
+        first_(first_channel),
+        count_(group_channels),
+        whole_(group_channels == shape.in_channels && shape.window.width().dilation == 1) {}
+
+  void row(int64_t batch, const Position& out, uint8_t* to) const {
+    const auto& [depth, height, width] = shape_.window.axes;
+    for (int64_t d = 0; d < depth.kernel; ++d) {
+      const int64_t z = out.depth * depth.stride + d * depth.dilation - depth.pad;
+      for (int64_t h = 0; h < height.kernel; ++h) {
+        const int64_t y = out.height * height.stride + h * height.dilation - height.pad;
+        const int64_t x = out.width * width.stride - width.pad;
+        if (z < 0 || z >= depth.in || y < 0 || y >= height.in) {
+          to = pad(width.kernel, to);
+        } else {
+          const int64_t line = ((batch * depth.in + z) * height.in + y) * width.in;
+          to = whole_ ? whole_line(line, x, to) : line_by_tap(line, x, to);
+        }
+      }
+    }
+  }
+
+ private:
+  uint8_t* pad(int64_t pixels, uint8_t* to) const {
+    if (pixels <= 0) return to;
+    kernel_.pad(pixels * count_, to);
+    return to + bytes(pixels);
+  }
+
+  // `line`: pixel index of column 0. The taps lie side by side in memory.
+  uint8_t* whole_line(int64_t line, int64_t x, uint8_t* to) const {
+    const WindowAxis& width = shape_.window.width();
+    const int64_t begin = std::clamp<int64_t>(-x, 0, width.kernel);
+    const int64_t end = std::clamp(width.in - x, begin, width.kernel);
+    to = pad(begin, to);
+    if (end > begin) {
+      kernel_.load(input_, (line + x + begin) * count_, (end - begin) * count_, to);
+      to += bytes(end - begin);
+    }
+    return pad(width.kernel - end, to);
+  }
+
+  uint8_t* line_by_tap(int64_t line, int64_t x, uint8_t* to) const {
+    const WindowAxis& width = shape_.window.width();
+    for (int64_t t = 0; t < width.kernel; ++t, x += width.dilation) {
+      if (x < 0 || x >= width.in) {
+        to = pad(1, to);
+        continue;
+      }
+      kernel_.load(input_, (line + x) * shape_.in_channels + first_, count_, to);
+      to += bytes(1);
+    }
+    return to;
+  }
+
+  size_t bytes(int64_t pixels) const {
+    return static_cast<size_t>(pixels * count_) * kernel_.element_bytes;
+  }
+
+  const DenseInt8& kernel_;
+  const Int8Input& input_;
+  const ConvShape& shape_;
+  int64_t first_, count_;
+  bool whole_;
+};
+
+Position position_of(int64_t pixel, const Window& window) {
+  const int64_t width = window.width().out;
+  const int64_t height = window.height().out;
+  return {pixel / width / height, pixel / width % height, pixel % width};
+}
+
+void advance(Position& at, const Window& window) {
+  if (++at.width < window.width().out) return;
+  at.width = 0;
+  if (++at.height < window.height().out) return;
+  at.height = 0;
+  ++at.depth;
+}
+
+// One group of one image.
+void conv_group(const PackedDense& weights, const WindowGather& gather, const Int8Output& output,
+                const ConvShape& shape, int64_t batch, uint8_t* scratch) {
+  const int64_t pixels = shape.window.out_size();
+  const size_t stride = weights.kernel->row_bytes(weights.k);
+  const int64_t step = tile_rows(weights);
+  for (int64_t first = 0; first < pixels; first += step) {
+    const int64_t rows = std::min(step, pixels - first);
+    Position at = position_of(first, shape.window);
+    for (int64_t m = 0; m < rows; ++m, advance(at, shape.window)) {
+      uint8_t* row = scratch + static_cast<size_t>(m) * stride;
+      gather.row(batch, at, row);
+      finish_row(weights, row);
+    }
+    weights.kernel->run({weights.bytes->data(), scratch, rows, weights.k, weights.n,
+                         at_element(output, (batch * pixels + first) * shape.out_channels),
+                         shape.out_channels});
+  }
+}
+
+}  // namespace
+
+int32_t DenseWeights::at(int64_t k_index, int64_t column) const {
+  const int64_t i = (k_index / inner) * outer_stride + (k_index % inner) * inner_stride +
+                    column * n_stride;
+  const int32_t w = is_signed ? static_cast<const int8_t*>(data)[i]
+                              : static_cast<const uint8_t*>(data)[i];
+  return zero_point.empty() ? w : w - zero_point[static_cast<size_t>(column)];
+}
+
+void check_dense_limit(const DenseWeights& weights) {
+  constexpr int64_t kMaxActivation = 255;  // |a - za|
+  constexpr int64_t kMaxWeight = 255;      // |w - zw|
+  if (weights.k() <= INT32_MAX / (kMaxActivation * kMaxWeight)) return;
+  for (int64_t n = 0; n < weights.n; ++n) {
+    int64_t sum = 0;
+    for (int64_t k = 0; k < weights.k(); ++k) sum += std::abs(weights.at(k, n));
+    if (sum > INT32_MAX / kMaxActivation) {
+      throw Error(ErrorCode::kLimitExceeded,
+                  "a sum of " + std::to_string(weights.k()) + " int8 products can leave 32 bits",
+                  "keep this layer in float");
+    }
+  }
+}
+
+PackedDense pack_dense(const DenseWeights& weights) {
+  check_dense_limit(weights);
+  PackedDense packed{select<DenseInt8>().kernel, nullptr, weights.k(), weights.n};
+  packed.bytes = Buffer::allocate(packed.kernel->packed_bytes(packed.k, packed.n));
+  packed.kernel->pack(weights, packed.bytes->data());
+  return packed;
+}
+
+size_t dense_scratch_bytes(const PackedDense& weights) {
+  return static_cast<size_t>(tile_rows(weights)) * weights.kernel->row_bytes(weights.k);
+}
+
+void dense_rows(const PackedDense& weights, const Int8Input& input, const Int8Output& output,
+                const DenseRows& rows, uint8_t* scratch) {
+  const DenseInt8& kernel = *weights.kernel;
+  const size_t stride = kernel.row_bytes(weights.k);
+  const int64_t step = tile_rows(weights);
+  for (int64_t first = 0; first < rows.m; first += step) {
+    const int64_t count = std::min(step, rows.m - first);
+    for (int64_t m = 0; m < count; ++m) {
+      uint8_t* row = scratch + static_cast<size_t>(m) * stride;
+      kernel.load(input, (first + m) * rows.lda, weights.k, row);
+      finish_row(weights, row);
+    }
+    kernel.run({weights.bytes->data(), scratch, count, weights.k, weights.n,
+                at_element(output, first * rows.ldc), rows.ldc});
+  }
+}
+
+void conv_int8(std::span<const PackedDense> groups, const Int8Input& input,
+               const Int8Output& output, const ConvShape& shape, uint8_t* scratch) {
+  if (groups.size() == 1 && shape.window.pointwise()) {
+    const DenseRows rows{shape.batch * shape.window.out_size(), shape.in_channels,
+                         shape.out_channels};
+    return dense_rows(groups[0], input, output, rows, scratch);
+  }
+  const auto count = static_cast<int64_t>(groups.size());
+  const int64_t in_channels = shape.in_channels / count;
+  const int64_t out_channels = shape.out_channels / count;
+  for (int64_t batch = 0; batch < shape.batch; ++batch) {
+    for (int64_t g = 0; g < count; ++g) {
+      const PackedDense& weights = groups[static_cast<size_t>(g)];
+      const WindowGather gather(weights, input, shape, g * in_channels, in_channels);
+      conv_group(weights, gather, at_element(output, g * out_channels), shape, batch, scratch);
+    }
+  }
+}
+
+}  // namespace eightfold

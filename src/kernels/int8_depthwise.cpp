@@ -1,0 +1,97 @@
+// Drives the depthwise kernel: one output row after the other, with the input rows its taps read.
+#include <vector>
+
+#include "kernels/int8.h"
+#include "kernels/kernels.h"
+
+namespace eightfold {
+namespace {
+
+struct RowTaps {
+  const uint8_t* image;  // of the batch entry
+  int64_t channels;
+  const Window& window;
+
+  // Input rows of output row (depth, height), null where a tap is in the padding.
+  void find(int64_t depth, int64_t height, std::vector<const uint8_t*>& rows) const {
+    const WindowAxis& d = window.depth();
+    const WindowAxis& h = window.height();
+    rows.clear();
+    for (int64_t i = 0; i < d.kernel; ++i) {
+      const int64_t z = depth * d.stride + i * d.dilation - d.pad;
+      for (int64_t j = 0; j < h.kernel; ++j) {
+        const int64_t y = height * h.stride + j * h.dilation - h.pad;
+        const bool inside = z >= 0 && z < d.in && y >= 0 && y < h.in;
+        const int64_t line = (z * h.in + y) * window.width().in;
+        rows.push_back(inside ? image + line * channels : nullptr);
+      }
+    }
+  }
+};
+
+}  // namespace
+
+int32_t DepthwiseWeights::at(int64_t channel, int64_t tap) const {
+  const int64_t i = channel * taps + tap;
+  const int32_t w = is_signed ? static_cast<const int8_t*>(data)[i]
+                              : static_cast<const uint8_t*>(data)[i];
+  return zero_point.empty() ? w : w - zero_point[static_cast<size_t>(channel)];
+}
+
+PackedDepthwise pack_depthwise(const DepthwiseWeights& weights, int64_t width_taps) {
+  DenseWeights same_sums;  // the limit is that of a dense product over the taps
+  same_sums.data = weights.data;
+  same_sums.is_signed = weights.is_signed;
+  same_sums.inner = weights.taps;
+  same_sums.n = weights.channels;
+  same_sums.inner_stride = 1;
+  same_sums.n_stride = weights.taps;
+  same_sums.zero_point = weights.zero_point;
+  check_dense_limit(same_sums);
+  PackedDepthwise packed{select<DepthwiseInt8>().kernel, nullptr, weights.channels};
+  const int64_t row_count = weights.taps / width_taps;
+  packed.bytes =
+      Buffer::allocate(packed.kernel->packed_bytes(weights.channels, row_count, width_taps));
+  packed.kernel->pack(weights, width_taps, packed.bytes->data());
+  return packed;
+}
+
+size_t depthwise_scratch_bytes(const PackedDepthwise& weights, const Window& window) {
+  return weights.kernel->scratch_bytes(window.depth().kernel * window.height().kernel,
+                                       window.width());
+}
+
+void depthwise_int8(const PackedDepthwise& weights, const Int8Input& input,
+                    const Int8Output& output, const ConvShape& shape, uint8_t* scratch) {
+  const Window& window = shape.window;
+  const int64_t row_pixels = window.width().out;
+  std::vector<const uint8_t*> rows;
+  DepthwiseRow call{};
+  call.packed = weights.bytes->data();
+  call.row_count = window.depth().kernel * window.height().kernel;
+  call.is_signed = input.is_signed;
+  call.zero_point = input.zero_point;
+  call.in_channels = shape.in_channels;
+  call.channels = shape.out_channels;
+  call.multiplier = shape.out_channels / shape.in_channels;
+  call.width = window.width();
+  call.out = output;
+  call.scratch = scratch;
+  auto* out = static_cast<uint8_t*>(output.data);
+  for (int64_t n = 0; n < shape.batch; ++n) {
+    const auto* image = static_cast<const uint8_t*>(input.data) +
+                        n * window.in_size() * shape.in_channels;
+    const RowTaps taps{image, shape.in_channels, window};
+    for (int64_t d = 0; d < window.depth().out; ++d) {
+      for (int64_t h = 0; h < window.height().out; ++h) {
+        taps.find(d, h, rows);
+        call.rows = rows.data();
+        call.out.data = out;
+        weights.kernel->run(call);
+        out += row_pixels * shape.out_channels;
+      }
+    }
+  }
+}
+
+}  // namespace eightfold

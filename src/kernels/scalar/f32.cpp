@@ -1,0 +1,72 @@
+// Float kernels one number at a time: the equations of float.h, written out.
+#include <algorithm>
+
+#include "kernels/float.h"
+#include "kernels/kernels.h"
+
+namespace eightfold {
+namespace {
+
+float clamp(float x, ClampF32 clamp) {
+  const float raised = x < clamp.lo ? clamp.lo : x;  // NaN passes
+  return clamp.hi < raised ? clamp.hi : raised;
+}
+
+void gemm(const GemmTileF32& tile) {
+  for (int64_t n = 0; n < tile.n; ++n) {
+    const float* panel = tile.packed + n / kPanelF32 * (tile.k + 1) * kPanelF32 + n % kPanelF32;
+    for (int64_t m = 0; m < tile.m; ++m) {
+      float sum = panel[0];
+      for (int64_t k = 0; k < tile.k; ++k) {
+        sum += tile.a[m * tile.lda + k] * panel[(k + 1) * kPanelF32];
+      }
+      tile.c[m * tile.ldc + n] = clamp(sum, tile.clamp);
+    }
+  }
+}
+
+float depthwise_sum(const DepthwiseRowF32& row, int64_t pixel, int64_t channel) {
+  const TapRange taps = taps_inside(row.width, pixel);
+  float sum = row.bias[channel];
+  for (int64_t r = 0; r < row.row_count; ++r) {
+    if (!row.rows[r]) continue;
+    for (int64_t t = taps.begin; t < taps.end; ++t) {
+      const int64_t at = input_position(row.width, pixel, t);
+      const float weight = row.weights[(r * row.width.kernel + t) * row.channels + channel];
+      sum += row.rows[r][at * row.channels + channel] * weight;
+    }
+  }
+  return sum;
+}
+
+void depthwise(const DepthwiseRowF32& row) {
+  for (int64_t x = 0; x < row.width.out; ++x) {
+    for (int64_t c = 0; c < row.channels; ++c) {
+      row.out[x * row.channels + c] = clamp(depthwise_sum(row, x, c), row.clamp);
+    }
+  }
+}
+
+void max_rows(const float* const* rows, int64_t count, int64_t n, float* y) {
+  for (int64_t i = 0; i < n; ++i) {
+    y[i] = rows[0][i];
+    for (int64_t r = 1; r < count; ++r) y[i] = std::max(y[i], rows[r][i]);
+  }
+}
+
+void sum_rows(const float* const* rows, int64_t count, int64_t n, float scale, float* y) {
+  for (int64_t i = 0; i < n; ++i) {
+    float sum = rows[0][i];
+    for (int64_t r = 1; r < count; ++r) sum += rows[r][i];
+    y[i] = sum * scale;
+  }
+}
+
+}  // namespace
+
+const GemmFloat32 gemm_f32_scalar{gemm};
+const DepthwiseFloat32 depthwise_f32_scalar{depthwise};
+const MaxRowsFloat32 max_rows_f32_scalar{max_rows};
+const SumRowsFloat32 sum_rows_f32_scalar{sum_rows};
+
+}  // namespace eightfold

@@ -1,0 +1,23 @@
+// The scalar rows of the int8 kernels: instantiations only.
+#include "kernels/generic/dense_scalar.h"
+#include "kernels/generic/depthwise_scalar.h"
+#include "kernels/generic/elementwise_scalar.h"
+#include "kernels/kernels.h"
+
+namespace eightfold {
+
+const DenseInt8 dense_i8_scalar{generic::dense_scalar_bytes, generic::dense_scalar_pack,
+                                2,                           generic::int16_row_bytes,
+                                generic::load_int16_scalar,  generic::pad_int16,
+                                generic::dense_scalar_run};
+const DepthwiseInt8 depthwise_i8_scalar{
+    generic::depthwise_scalar_bytes, generic::depthwise_scalar_pack,
+    generic::depthwise_scalar_scratch, generic::depthwise_scalar_run};
+const AddInt8 add_i8_scalar{generic::binary_scalar<generic::BinaryOp::kAdd>};
+const MulInt8 mul_i8_scalar{generic::binary_scalar<generic::BinaryOp::kMul>};
+const MaxRowsInt8 max_rows_i8_scalar{generic::max_rows_scalar};
+const SumRowsInt8 sum_rows_i8_scalar{generic::sum_rows_scalar};
+const QuantizeInt8 quantize_i8_scalar{generic::quantize_scalar};
+const DequantizeInt8 dequantize_i8_scalar{generic::dequantize_scalar};
+
+}  // namespace eightfold

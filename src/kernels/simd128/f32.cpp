@@ -1,0 +1,14 @@
+// Float kernels for 128-bit vectors: instantiations of the generic bodies.
+#include "kernels/generic/depthwise_f32.h"
+#include "kernels/generic/gemm_f32.h"
+#include "kernels/generic/rows_f32.h"
+#include "kernels/kernels.h"
+
+namespace eightfold {
+
+const GemmFloat32 gemm_f32_simd128{gemm_f32_run};
+const DepthwiseFloat32 depthwise_f32_simd128{depthwise_f32_run};
+const MaxRowsFloat32 max_rows_f32_simd128{max_rows_f32_run};
+const SumRowsFloat32 sum_rows_f32_simd128{sum_rows_f32_run};
+
+}  // namespace eightfold

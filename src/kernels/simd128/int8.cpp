@@ -1,0 +1,23 @@
+// The simd128 rows of the int8 kernels: instantiations only.
+#include "kernels/generic/dense_dot16.h"
+#include "kernels/generic/depthwise_dot16.h"
+#include "kernels/generic/elementwise_simd.h"
+#include "kernels/kernels.h"
+
+namespace eightfold {
+
+const DenseInt8 dense_i8_simd128{generic::dot16_packed_bytes, generic::dot16_pack,
+                                 2,                           generic::int16_row_bytes,
+                                 generic::load_int16_simd,    generic::pad_int16,
+                                 generic::dot16_run};
+const DepthwiseInt8 depthwise_i8_simd128{
+    generic::depthwise_dot16_bytes, generic::depthwise_dot16_pack,
+    generic::depthwise_dot16_scratch, generic::depthwise_dot16_run};
+const AddInt8 add_i8_simd128{generic::binary_simd<generic::BinaryOp::kAdd>};
+const MulInt8 mul_i8_simd128{generic::binary_simd<generic::BinaryOp::kMul>};
+const MaxRowsInt8 max_rows_i8_simd128{generic::max_rows_simd};
+const SumRowsInt8 sum_rows_i8_simd128{generic::sum_rows_simd};
+const QuantizeInt8 quantize_i8_simd128{generic::quantize_simd};
+const DequantizeInt8 dequantize_i8_simd128{generic::dequantize_simd};
+
+}  // namespace eightfold

@@ -1,0 +1,74 @@
+// TensorProto, TypeProto and ValueInfoProto as bytes.
+#include "onnx/write.h"
+
+#include "onnx/proto.h"
+
+namespace eightfold {
+namespace {
+
+void write_dim(Writer& shape, const Dim& dim) {
+  if (!dim.known() && dim.name.empty()) {
+    shape.add_message(proto::shape::kDim, "", 0);
+    return;
+  }
+  Writer message(shape, proto::shape::kDim);
+  if (dim.known()) {
+    message.add_int64(proto::dim::kValue, dim.value);
+  } else {
+    message.add_string(proto::dim::kParam, dim.name);
+  }
+}
+
+void write_shape(Writer& tensor_type, const Dims& dims) {
+  if (dims.empty()) {
+    tensor_type.add_message(proto::tensor_type::kShape, "", 0);
+    return;
+  }
+  Writer shape(tensor_type, proto::tensor_type::kShape);
+  for (const Dim& dim : dims) write_dim(shape, dim);
+}
+
+void write_type(Writer& info, const ValueType& type) {
+  if (!type.raw.empty()) {
+    info.add_message(proto::value_info::kType, type.raw);
+    return;
+  }
+  if (type.dtype == DType::kUndefined && !type.dims) return;
+  Writer message(info, proto::value_info::kType);
+  Writer tensor(message, proto::type::kTensor);
+  tensor.add_int32(proto::tensor_type::kElemType, static_cast<int32_t>(type.dtype));
+  if (type.dims) write_shape(tensor, *type.dims);
+}
+
+}  // namespace
+
+void write_text(Writer& message, uint32_t field, std::string_view text) {
+  if (!text.empty()) message.add_string(field, text.data(), text.size());
+}
+
+void write_tensor(Writer& parent, uint32_t field, std::string_view name,
+                  std::string_view doc_string, const Tensor& tensor) {
+  Writer message(parent, field);
+  for (int64_t dim : tensor.shape()) message.add_int64(proto::tensor::kDims, dim);
+  message.add_int32(proto::tensor::kDataType, static_cast<int32_t>(tensor.dtype()));
+  if (tensor.dtype() == DType::kString) {
+    for (const std::string& text : tensor.string_data()) {
+      message.add_bytes(proto::tensor::kStringData, text);
+    }
+  }
+  write_text(message, proto::tensor::kName, name);
+  if (tensor.dtype() != DType::kString) {
+    message.add_bytes(proto::tensor::kRawData, static_cast<const char*>(tensor.raw()),
+                      tensor.size_bytes());
+  }
+  write_text(message, proto::tensor::kDocString, doc_string);
+}
+
+void write_value_info(Writer& parent, uint32_t field, std::string_view name, const Value& value) {
+  Writer message(parent, field);
+  message.add_string(proto::value_info::kName, name.data(), name.size());
+  write_type(message, value.type);
+  write_text(message, proto::value_info::kDocString, value.doc_string);
+}
+
+}  // namespace eightfold

@@ -1,0 +1,228 @@
+// Activation functions, element by element in memory order; Clip, PRelu. Softmax is in softmax.cpp.
+// Source: the ONNX operators of the same names; constants are their attribute defaults.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "ops/elementwise_rows.h"
+#include "ops/families.h"
+#include "ops/softmax.h"
+
+namespace eightfold {
+namespace {
+
+// ---- functions of one float, with up to two parameters
+struct Parameters {
+  float alpha = 0, beta = 0;
+};
+
+float sigmoid(float x, Parameters) { return 1.0f / (1.0f + std::exp(-x)); }
+float tanh_of(float x, Parameters) { return std::tanh(x); }
+float leaky_relu(float x, Parameters p) { return x < 0 ? p.alpha * x : x; }
+float elu(float x, Parameters p) { return x < 0 ? p.alpha * std::expm1(x) : x; }
+float selu(float x, Parameters p) { return p.beta * (x > 0 ? x : p.alpha * std::expm1(x)); }
+float celu(float x, Parameters p) {
+  return std::max(0.0f, x) + std::min(0.0f, p.alpha * std::expm1(x / p.alpha));
+}
+float softplus(float x, Parameters) {
+  return std::max(x, 0.0f) + std::log1p(std::exp(-std::fabs(x)));
+}
+float softsign(float x, Parameters) { return x / (1.0f + std::fabs(x)); }
+float mish(float x, Parameters p) { return x * std::tanh(softplus(x, p)); }
+float hard_sigmoid(float x, Parameters p) {
+  return std::clamp(p.alpha * x + p.beta, 0.0f, 1.0f);
+}
+float hard_swish(float x, Parameters) { return x * hard_sigmoid(x, {1.0f / 6.0f, 0.5f}); }
+float thresholded_relu(float x, Parameters p) { return x > p.alpha ? x : 0.0f; }
+float shrink(float x, Parameters p) {  // alpha is the bias, beta is lambda
+  if (x < -p.beta) return x + p.alpha;
+  return x > p.beta ? x - p.alpha : 0.0f;
+}
+float gelu(float x, Parameters) { return 0.5f * x * (1.0f + std::erf(x * 0.70710678f)); }
+float gelu_tanh(float x, Parameters) {
+  return 0.5f * x * (1.0f + std::tanh(0.79788456f * (x + 0.044715f * x * x * x)));
+}
+
+template <float (*F)(float, Parameters)>
+void apply(RunContext& context, Parameters parameters) {
+  if (context.inputs[0].dtype != DType::kFloat32) refuse_dtype(context, context.inputs[0].dtype);
+  const float* x = context.inputs[0].as<float>();
+  float* y = context.outputs[0].as<float>();
+  const int64_t n = context.outputs[0].size();
+  for (int64_t i = 0; i < n; ++i) y[i] = F(x[i], parameters);
+}
+
+// Attribute names and defaults of the parameters.
+struct ParameterNames {
+  std::string_view alpha_name = "alpha";
+  float alpha = 0;
+  std::string_view beta_name = "beta";
+  float beta = 0;
+};
+
+template <float (*F)(float, Parameters), ParameterNames (*Names)()>
+void run_activation(RunContext& context) {
+  const ParameterNames names = Names();
+  apply<F>(context, {context.node.float_attribute(names.alpha_name, names.alpha),
+                     context.node.float_attribute(names.beta_name, names.beta)});
+}
+
+ParameterNames no_parameters() { return {}; }
+ParameterNames leaky_parameters() { return {.alpha = 0.01f}; }
+ParameterNames unit_alpha() { return {.alpha = 1.0f}; }
+ParameterNames selu_parameters() {
+  return {.alpha = 1.67326319f, .beta_name = "gamma", .beta = 1.05070102f};
+}
+ParameterNames hard_sigmoid_parameters() { return {.alpha = 0.2f, .beta = 0.5f}; }
+ParameterNames shrink_parameters() {
+  return {.alpha_name = "bias", .alpha = 0.0f, .beta_name = "lambd", .beta = 0.5f};
+}
+
+void run_gelu(RunContext& context) {
+  const bool tanh = context.node.string_attribute("approximate", "none") == "tanh";
+  return tanh ? apply<gelu_tanh>(context, {}) : apply<gelu>(context, {});
+}
+
+// ---- Relu and Clip run on integers too: bounds are in the units of the data
+template <typename T>
+void clip(const RunContext& context, T low, T high) {
+  const T* x = context.inputs[0].as<T>();
+  T* y = context.outputs[0].as<T>();
+  // min(high, max(x, low)): NaN passes through, and low > high gives high, as in ONNX.
+  for (int64_t i = 0, n = context.outputs[0].size(); i < n; ++i) {
+    const T raised = x[i] < low ? low : x[i];
+    y[i] = high < raised ? high : raised;
+  }
+}
+
+template <typename T>
+constexpr T lowest() {
+  return std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
+                                              : std::numeric_limits<T>::lowest();
+}
+template <typename T>
+constexpr T highest() {
+  return std::numeric_limits<T>::has_infinity ? std::numeric_limits<T>::infinity()
+                                              : std::numeric_limits<T>::max();
+}
+
+template <typename F>
+void for_number(RunContext& context, F&& call) {
+  const DType dtype = context.inputs[0].dtype;
+  if (!dtype_switch<float, double, int64_t, int32_t, int16_t, int8_t, uint8_t>(dtype, call)) {
+    refuse_dtype(context, dtype);
+  }
+}
+
+void run_relu(RunContext& context) {
+  for_number(context, [&](auto tag) {
+    using T = decltype(tag);
+    clip<T>(context, T{}, highest<T>());
+  });
+}
+
+// A bound is input i from opset 11 on, an attribute before.
+template <typename T>
+T bound(const RunContext& context, size_t i, std::string_view attribute, T fallback) {
+  if (context.opset >= 11 || context.opset <= 0) {
+    if (!context.has_input(i)) return fallback;
+    if (context.inputs[i].dtype != context.inputs[0].dtype || context.inputs[i].size() != 1) {
+      context.fail(ErrorCode::kInvalidType, "a bound must be a scalar of the data's dtype");
+    }
+    return context.inputs[i].as<T>()[0];
+  }
+  if (!context.node.has_attribute(attribute)) return fallback;
+  return static_cast<T>(context.node.float_attribute(attribute, 0));
+}
+
+void run_clip(RunContext& context) {
+  for_number(context, [&](auto tag) {
+    using T = decltype(tag);
+    clip<T>(context, bound<T>(context, 1, "min", lowest<T>()),
+            bound<T>(context, 2, "max", highest<T>()));
+  });
+}
+
+struct PReluOf {
+  template <typename T>
+  static T apply(T x, T slope) {
+    return x < T{} ? static_cast<T>(x * slope) : x;
+  }
+};
+
+// The slope broadcasts to x; before opset 7 a vector slope belongs to the channels.
+OpState plan_prelu(PlanContext& context) {
+  std::vector<TensorInfo> operands(context.inputs.begin(), context.inputs.end());
+  Shape& slope = operands[1].shape;
+  const size_t rank = operands[0].shape.size();
+  if (context.opset < 7 && context.opset > 0 && slope.size() == 1) {
+    while (slope.size() + 1 < rank) slope.push_back(1);
+  }
+  return std::make_shared<const Broadcast>(make_broadcast(context.outputs[0], operands));
+}
+
+void run_prelu(RunContext& context) {
+  if (context.inputs[0].dtype != DType::kFloat32) refuse_dtype(context, context.inputs[0].dtype);
+  binary_rows<PReluOf, float>(context);
+}
+
+// ---- rows
+constexpr Observation kZeroToOne{Observation::kFixed, 1.0f / 256.0f, 0};
+constexpr Observation kMinusOneToOne{Observation::kFixed, 2.0f / 256.0f, 128};
+constexpr Observation kSame{Observation::kSameAsInput};
+constexpr QuantizedForm kDirect{QuantizedOperands::kDirect, {}, {}};
+
+constexpr QuantizedForm unary_form(std::string_view op_type) {
+  return {QuantizedOperands::kUnary, kMicrosoftDomain, op_type};
+}
+
+OpDef activation(std::string_view op_type, void (*run)(RunContext&), QuantizedForm form = {},
+                 Observation observation = {}) {
+  OpDef row;
+  row.op_type = op_type;
+  row.inputs = {Role::kActivation, Role::kParameter};
+  row.layout = LayoutRule::kFollow;
+  row.aliasing = Aliasing::kInPlace;
+  row.infer = infer_same;
+  row.run = run;
+  row.quantized = form;
+  row.observation = observation;
+  return row;
+}
+
+OpDef prelu() {
+  OpDef row = activation("PRelu", run_prelu);
+  row.plan = plan_prelu;
+  return row;
+}
+
+}  // namespace
+
+std::vector<OpDef> activation_ops() {
+  std::vector<OpDef> rows = {
+      activation("Relu", run_relu, kDirect, kSame),
+      activation("Clip", run_clip, kDirect, kSame),
+      activation("LeakyRelu", run_activation<leaky_relu, leaky_parameters>,
+                 unary_form("QLinearLeakyRelu")),
+      activation("Sigmoid", run_activation<sigmoid, no_parameters>, unary_form("QLinearSigmoid"),
+                 kZeroToOne),
+      activation("Tanh", run_activation<tanh_of, no_parameters>, {}, kMinusOneToOne),
+      activation("HardSigmoid", run_activation<hard_sigmoid, hard_sigmoid_parameters>, {},
+                 kZeroToOne),
+      activation("HardSwish", run_activation<hard_swish, no_parameters>),
+      activation("Elu", run_activation<elu, unit_alpha>),
+      activation("Selu", run_activation<selu, selu_parameters>),
+      activation("Celu", run_activation<celu, unit_alpha>),
+      activation("Softplus", run_activation<softplus, no_parameters>),
+      activation("Softsign", run_activation<softsign, no_parameters>),
+      activation("Mish", run_activation<mish, no_parameters>),
+      activation("ThresholdedRelu", run_activation<thresholded_relu, unit_alpha>),
+      activation("Shrink", run_activation<shrink, shrink_parameters>),
+      activation("Gelu", run_gelu),
+      prelu(),
+  };
+  add_softmax_rows(rows);
+  return rows;
+}
+
+}  // namespace eightfold

@@ -1,0 +1,62 @@
+// Fused activations: read from attributes, applied to rows of floats (see the header).
+#include "ops/activation_attribute.h"
+
+#include <string>
+
+#include "core/error.h"
+
+namespace eightfold {
+namespace {
+
+using Kind = FusedActivation::Kind;
+
+Kind kind_of(const std::string& name) {
+  if (name.empty()) return Kind::kNone;
+  if (name == "Relu") return Kind::kRelu;
+  if (name == "Clip") return Kind::kClip;
+  if (name == "LeakyRelu") return Kind::kLeakyRelu;
+  throw Error(ErrorCode::kInvalidAttribute, "activation is '" + name + "'",
+              "use Relu, Clip or LeakyRelu");
+}
+
+void clamp(float* values, int64_t count, float min, float max) {
+  for (int64_t i = 0; i < count; ++i) {
+    const float raised = values[i] < min ? min : values[i];
+    values[i] = max < raised ? max : raised;
+  }
+}
+
+void leaky_relu(float* values, int64_t count, float alpha) {
+  for (int64_t i = 0; i < count; ++i) {
+    values[i] = values[i] < 0.0f ? values[i] * alpha : values[i];
+  }
+}
+
+}  // namespace
+
+FusedActivation read_activation(const Node& node) {
+  FusedActivation activation;
+  if (node.domain != kEightfoldDomain) return activation;
+  activation.kind = kind_of(node.string_attribute("activation", ""));
+  if (activation.kind == Kind::kRelu) activation.min = 0.0f;
+  if (activation.kind == Kind::kClip) {
+    activation.min = node.float_attribute("activation_min", activation.min);
+    activation.max = node.float_attribute("activation_max", activation.max);
+    if (!(activation.min <= activation.max)) {
+      throw Error(ErrorCode::kInvalidAttribute, "activation_min is above activation_max");
+    }
+  }
+  activation.alpha = node.float_attribute("activation_alpha", activation.alpha);
+  return activation;
+}
+
+void apply_activation(const FusedActivation& activation, float* values, int64_t count) {
+  switch (activation.kind) {
+    case Kind::kNone: return;
+    case Kind::kRelu:
+    case Kind::kClip: return clamp(values, count, activation.min, activation.max);
+    case Kind::kLeakyRelu: return leaky_relu(values, count, activation.alpha);
+  }
+}
+
+}  // namespace eightfold

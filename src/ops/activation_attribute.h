@@ -1,0 +1,30 @@
+// The activation that a fused op of the eightfold domain carries in its attributes:
+//   activation ("" | "Relu" | "Clip" | "LeakyRelu"), activation_min, activation_max,
+//   activation_alpha (floats; alpha 0.01 where absent, as in ONNX)
+#pragma once
+
+#include <cstdint>
+#include <limits>
+
+#include "ir/graph.h"
+
+namespace eightfold {
+
+struct FusedActivation {
+  enum class Kind : uint8_t { kNone, kRelu, kClip, kLeakyRelu };
+  Kind kind = Kind::kNone;
+  // What clamp kinds clamp to; everything for the others, so that kernels may always clamp.
+  float min = -std::numeric_limits<float>::infinity();
+  float max = std::numeric_limits<float>::infinity();
+  float alpha = 0.01f;
+
+  bool is_clamp() const { return kind != Kind::kLeakyRelu; }
+};
+
+// None for nodes of other domains. Throws kInvalidAttribute on an unknown name or min > max.
+FusedActivation read_activation(const Node& node);
+
+// In place. NaN stays NaN.
+void apply_activation(const FusedActivation& activation, float* values, int64_t count);
+
+}  // namespace eightfold

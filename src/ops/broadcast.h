@@ -1,0 +1,71 @@
+// Numpy broadcasting of any number of operands, over either layout.
+//
+//   out[i] = f(a[i * sa], b[i * sb], ...)   strides of 0 repeat an operand
+//
+// Axes are put in the output's physical order and merged where all operands allow it, so that
+// equal shapes become one row, and a per-channel operand becomes rows with stride 0 or 1.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "ops/op.h"
+
+namespace eightfold {
+
+// dims[0] is the outermost axis; the innermost one is the row. The output is contiguous.
+struct Broadcast {
+  Shape dims;
+  std::vector<Shape> strides;  // per operand, in elements, one per entry of dims
+
+  int64_t row_size() const { return dims.empty() ? 1 : dims.back(); }
+  int64_t row_stride(size_t operand) const {
+    return dims.empty() ? 0 : strides[operand].back();
+  }
+
+  // Calls row(out offset, operand offsets) for every row, in the order of the output.
+  template <typename F>
+  void for_each_row(F&& row) const;
+
+  static constexpr size_t kMaxOperands = 32;
+  static constexpr size_t kMaxRank = 16;
+};
+
+// Throws kLimitExceeded beyond kMaxOperands and kMaxRank.
+Broadcast make_broadcast(const TensorInfo& output, std::span<const TensorInfo> operands);
+
+// The `plan` of broadcasting rows: a Broadcast of all inputs into output 0.
+OpState plan_broadcast(PlanContext& context);
+
+// Infers dims of a broadcast of inputs [first, end); fails with kInvalidShape where dims differ.
+std::optional<Dims> broadcast_dims(const InferContext& context, size_t first = 0);
+
+// Before opset 7 the second operand was placed by attributes `broadcast` and `axis`.
+Shape legacy_operand_shape(const Node& node, int64_t opset, const Shape& a, const Shape& b);
+
+template <typename F>
+void Broadcast::for_each_row(F&& row) const {
+  const size_t operands = strides.size();
+  std::array<int64_t, kMaxOperands> offsets{};
+  const int64_t size = row_size();
+  if (size == 0) return;
+  const size_t outer = dims.empty() ? 0 : dims.size() - 1;
+  int64_t rows = 1;
+  for (size_t d = 0; d < outer; ++d) rows *= dims[d];
+  std::array<int64_t, kMaxRank> index{};
+  for (int64_t r = 0; r < rows; ++r) {
+    row(r * size, offsets.data());
+    for (size_t d = outer; d-- > 0;) {
+      const bool wraps = ++index[d] == dims[d];
+      if (wraps) index[d] = 0;
+      for (size_t k = 0; k < operands; ++k) {
+        offsets[k] += wraps ? strides[k][d] * (1 - dims[d]) : strides[k][d];
+      }
+      if (!wraps) break;
+    }
+  }
+}
+
+}  // namespace eightfold

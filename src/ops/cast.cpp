@@ -1,0 +1,81 @@
+// Cast and CastLike between the numeric dtypes, bool, float16 and bfloat16.
+// Float to integer truncates towards zero and saturates (ONNX leaves out of range undefined); to
+// narrower integers the low bits are kept, as C does; NaN becomes 0.
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "ops/elementwise_rows.h"
+#include "ops/half.h"
+
+namespace eightfold {
+namespace {
+
+struct Half {
+  uint16_t bits;
+};
+struct Brain {
+  uint16_t bits;
+};
+
+template <typename T>
+T widened(T value) { return value; }
+inline float widened(Half value) { return half_to_float(value.bits); }
+inline float widened(Brain value) { return bfloat16_to_float(value.bits); }
+
+template <typename To, typename From>
+To narrowed(From value) {
+  if constexpr (std::is_same_v<To, bool>) {
+    return value != From{};
+  } else if constexpr (std::is_same_v<To, Half>) {
+    return {float_to_half(static_cast<float>(value))};
+  } else if constexpr (std::is_same_v<To, Brain>) {
+    return {float_to_bfloat16(static_cast<float>(value))};
+  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
+    if (value != value) return 0;
+    using Wide = std::conditional_t<std::is_signed_v<To>, int64_t, uint64_t>;
+    using Limits = std::numeric_limits<Wide>;
+    const auto wide = static_cast<double>(value);
+    // Small types wrap through 64 bits, so that -1.0 to uint8 is 255 everywhere.
+    if (!(wide > static_cast<double>(std::numeric_limits<int64_t>::min()))) {
+      return static_cast<To>(std::is_signed_v<To> ? Limits::min() : 0);
+    }
+    if (wide >= static_cast<double>(Limits::max())) return static_cast<To>(Limits::max());
+    if (wide < 0) return static_cast<To>(static_cast<int64_t>(wide));
+    return static_cast<To>(static_cast<Wide>(wide));
+  } else {
+    return static_cast<To>(value);
+  }
+}
+
+template <typename From, typename To>
+void convert(const RunContext& context) {
+  const From* x = context.inputs[0].as<From>();
+  To* y = context.outputs[0].as<To>();
+  for (int64_t i = 0, n = context.outputs[0].size(); i < n; ++i) y[i] = narrowed<To>(widened(x[i]));
+}
+
+// Like dtype_switch, with the two half precision types.
+template <typename F>
+bool any_dtype(DType dtype, F&& call) {
+  if (dtype == DType::kFloat16) return call(Half{}), true;
+  if (dtype == DType::kBfloat16) return call(Brain{}), true;
+  return dtype_switch<float, double, int64_t, int32_t, int16_t, int8_t, uint8_t, uint16_t,
+                      uint32_t, uint64_t, bool>(dtype, call);
+}
+
+}  // namespace
+
+void run_cast(RunContext& context) {
+  bool done = false;
+  any_dtype(context.inputs[0].dtype, [&](auto from) {
+    done = any_dtype(context.outputs[0].dtype,
+                     [&](auto to) { convert<decltype(from), decltype(to)>(context); });
+  });
+  if (done) return;
+  context.fail(ErrorCode::kInvalidType,
+               "no conversion from " + std::string(dtype_name(context.inputs[0].dtype)) + " to " +
+                   std::string(dtype_name(context.outputs[0].dtype)));
+}
+
+}  // namespace eightfold

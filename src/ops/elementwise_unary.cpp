@@ -1,0 +1,142 @@
+// Unary operators: out[i] = f(x[i]), in memory order, whatever the layout.
+#include <cmath>
+#include <utility>
+
+#include "core/qparams.h"
+#include "ops/elementwise_rows.h"
+
+namespace eightfold {
+namespace {
+
+template <float (*F)(float)>
+void run_float(RunContext& context) {
+  if (context.inputs[0].dtype != DType::kFloat32) refuse_dtype(context, context.inputs[0].dtype);
+  const float* x = context.inputs[0].as<float>();
+  float* y = context.outputs[0].as<float>();
+  const int64_t n = context.outputs[0].size();
+  for (int64_t i = 0; i < n; ++i) y[i] = F(x[i]);
+}
+
+// A functor with a templated apply, over the numeric types.
+template <typename F>
+void run_numeric(RunContext& context) {
+  const DType dtype = context.inputs[0].dtype;
+  const bool done = dtype_switch<float, double, int64_t, int32_t, int16_t, int8_t, uint8_t>(
+      dtype, [&](auto tag) {
+        using T = decltype(tag);
+        const T* x = context.inputs[0].as<T>();
+        T* y = context.outputs[0].as<T>();
+        const int64_t n = context.outputs[0].size();
+        for (int64_t i = 0; i < n; ++i) y[i] = F::apply(x[i]);
+      });
+  if (!done) refuse_dtype(context, dtype);
+}
+
+struct AbsOf {
+  template <typename T>
+  static T apply(T x) {
+    if constexpr (std::is_floating_point_v<T>) return std::fabs(x);
+    return x < T{} ? static_cast<T>(Wrapping<T>{} - static_cast<Wrapping<T>>(x)) : x;
+  }
+};
+struct NegOf {
+  template <typename T>
+  static T apply(T x) {
+    if constexpr (std::is_floating_point_v<T>) return -x;
+    return static_cast<T>(Wrapping<T>{} - static_cast<Wrapping<T>>(x));
+  }
+};
+struct SignOf {
+  template <typename T>
+  static T apply(T x) {
+    return static_cast<T>(static_cast<int>(x > T{}) - static_cast<int>(x < T{}));
+  }
+};
+
+float reciprocal(float x) { return 1.0f / x; }
+float exp_of(float x) { return std::exp(x); }
+float log_of(float x) { return std::log(x); }
+float sqrt_of(float x) { return std::sqrt(x); }
+float floor_of(float x) { return std::floor(x); }
+float ceil_of(float x) { return std::ceil(x); }
+float erf_of(float x) { return std::erf(x); }
+float sin_of(float x) { return std::sin(x); }
+float cos_of(float x) { return std::cos(x); }
+float tan_of(float x) { return std::tan(x); }
+float asin_of(float x) { return std::asin(x); }
+float acos_of(float x) { return std::acos(x); }
+float atan_of(float x) { return std::atan(x); }
+float sinh_of(float x) { return std::sinh(x); }
+float cosh_of(float x) { return std::cosh(x); }
+float asinh_of(float x) { return std::asinh(x); }
+float acosh_of(float x) { return std::acosh(x); }
+float atanh_of(float x) { return std::atanh(x); }
+
+void run_not(RunContext& context) {
+  const uint8_t* x = context.inputs[0].as<uint8_t>();
+  uint8_t* y = context.outputs[0].as<uint8_t>();
+  const int64_t n = context.outputs[0].size();
+  for (int64_t i = 0; i < n; ++i) y[i] = x[i] == 0;
+}
+
+void infer_predicate(InferContext& context) {
+  context.set_output(0, DType::kBool, context.dims(0));
+}
+
+template <bool (*F)(float)>
+void run_predicate(RunContext& context) {
+  if (context.inputs[0].dtype != DType::kFloat32) refuse_dtype(context, context.inputs[0].dtype);
+  const float* x = context.inputs[0].as<float>();
+  bool* y = context.outputs[0].as<bool>();
+  const int64_t n = context.outputs[0].size();
+  for (int64_t i = 0; i < n; ++i) y[i] = F(x[i]);
+}
+
+bool is_nan(float x) { return std::isnan(x); }
+bool is_infinite(float x) { return std::isinf(x); }
+
+struct UnaryRow {
+  std::string_view op_type;
+  void (*run)(RunContext&);
+};
+
+constexpr UnaryRow kUnary[] = {
+    {"Abs", run_numeric<AbsOf>},       {"Neg", run_numeric<NegOf>},
+    {"Sign", run_numeric<SignOf>},     {"Reciprocal", run_float<reciprocal>},
+    {"Exp", run_float<exp_of>},        {"Log", run_float<log_of>},
+    {"Sqrt", run_float<sqrt_of>},      {"Floor", run_float<floor_of>},
+    {"Ceil", run_float<ceil_of>},      {"Round", run_float<round_half_even>},
+    {"Erf", run_float<erf_of>},        {"Sin", run_float<sin_of>},
+    {"Cos", run_float<cos_of>},        {"Tan", run_float<tan_of>},
+    {"Asin", run_float<asin_of>},      {"Acos", run_float<acos_of>},
+    {"Atan", run_float<atan_of>},      {"Sinh", run_float<sinh_of>},
+    {"Cosh", run_float<cosh_of>},      {"Asinh", run_float<asinh_of>},
+    {"Acosh", run_float<acosh_of>},    {"Atanh", run_float<atanh_of>},
+};
+
+OpDef unary_row(std::string_view op_type, void (*infer)(InferContext&), void (*run)(RunContext&)) {
+  OpDef row;
+  row.op_type = op_type;
+  row.layout = LayoutRule::kFollow;
+  row.infer = infer;
+  row.run = run;
+  return row;
+}
+
+}  // namespace
+
+void add_unary_rows(std::vector<OpDef>& rows) {
+  for (const UnaryRow& unary : kUnary) {
+    rows.push_back(unary_row(unary.op_type, infer_same, unary.run));
+    rows.back().aliasing = Aliasing::kInPlace;
+  }
+  rows.push_back(unary_row("Not", infer_same, run_not));
+  rows.back().aliasing = Aliasing::kInPlace;
+  rows.push_back(unary_row("IsNaN", infer_predicate, run_predicate<is_nan>));
+  rows.push_back(unary_row("IsInf", infer_predicate, run_predicate<is_infinite>));
+  for (size_t i = rows.size() - 3; i < rows.size(); ++i) {
+    rows[i].observation = {Observation::kNotObserved};
+  }
+}
+
+}  // namespace eightfold

@@ -1,0 +1,143 @@
+// One node on its own storage. See evaluate.h.
+#include "ops/evaluate.h"
+
+#include <cstring>
+#include <utility>
+
+#include "ops/convert_layout.h"
+
+namespace eightfold {
+namespace {
+
+// Collects the outputs that a run allocates for itself, and passes bodies on.
+class EvaluationHost final : public RunHost {
+ public:
+  EvaluationHost(const NodeRun& run, std::vector<Operand>& outputs)
+      : run_(run), outputs_(outputs) {}
+
+  TensorView allocate(size_t output, DType dtype, Shape shape) override {
+    outputs_[output].tensor = Tensor::allocate(dtype, shape);
+    outputs_[output].info = {dtype, std::move(shape), Layout::kPlain, true};
+    return outputs_[output].view();
+  }
+
+  std::vector<Tensor> run_subgraph(std::string_view attribute,
+                                   std::span<const Tensor> inputs) override {
+    if (run_.host) return run_.host->run_subgraph(attribute, inputs);
+    throw Error(ErrorCode::kUnsupportedOp, "bodies cannot be run outside a session")
+        .at(run_.node.name, run_.node.op_type);
+  }
+
+ private:
+  const NodeRun& run_;
+  std::vector<Operand>& outputs_;
+};
+
+std::vector<ValueType> types_of(std::span<const Operand> operands) {
+  std::vector<ValueType> types;
+  for (const Operand& operand : operands) {
+    types.push_back({operand.info.dtype, {}, {}});
+    if (operand.present() && operand.info.known) types.back().dims = to_dims(operand.info.shape);
+  }
+  return types;
+}
+
+std::vector<const Tensor*> constants_of(std::span<const Operand> operands) {
+  std::vector<const Tensor*> constants;
+  for (const Operand& operand : operands) {
+    const bool plain = operand.info.layout == Layout::kPlain;
+    constants.push_back(operand.tensor.defined() && plain ? &operand.tensor : nullptr);
+  }
+  return constants;
+}
+
+std::vector<Operand> infer_outputs(const NodeRun& run, std::span<const Operand> inputs) {
+  InferContext context(run.node, run.opset, types_of(inputs), constants_of(inputs));
+  run.op.infer(context);
+  std::vector<Operand> outputs;
+  const std::vector<ValueType> types = context.take_outputs();
+  for (size_t i = 0; i < types.size(); ++i) {
+    Operand output;
+    if (run.node.output(i) != kNone) {
+      const std::optional<Shape> shape = known_shape(types[i]);
+      output.info.dtype = types[i].dtype;
+      output.info.known = shape.has_value();
+      if (shape) output.info.shape = *shape;
+    }
+    outputs.push_back(std::move(output));
+  }
+  return outputs;
+}
+
+std::vector<TensorInfo> infos_of(std::span<const Operand> operands) {
+  std::vector<TensorInfo> infos;
+  for (const Operand& operand : operands) infos.push_back(operand.info);
+  return infos;
+}
+
+// Chooses the layouts by the row's rule and brings the inputs into theirs.
+std::vector<Operand> lay_out(const OpDef& op, std::span<const Operand> inputs,
+                             std::vector<Operand>& outputs) {
+  const std::vector<TensorInfo> infos = infos_of(inputs);
+  for (Operand& output : outputs) {
+    if (!output.present() || !output.info.known) continue;
+    output.info.layout = output_layout(op, output.info.shape.size(), infos);
+  }
+  const TensorInfo first = outputs.empty() ? TensorInfo{} : outputs[0].info;
+  std::vector<Operand> placed;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Layout wanted = input_layout(op, i, infos[i], first.shape.size(), first.layout);
+    placed.push_back(inputs[i].tensor.defined() ? with_layout(inputs[i], wanted) : inputs[i]);
+  }
+  return placed;
+}
+
+}  // namespace
+
+Operand Operand::of(Tensor tensor) {
+  if (!tensor.defined()) return {};
+  TensorInfo info{tensor.dtype(), tensor.shape(), Layout::kPlain, true};
+  return {std::move(info), std::move(tensor)};
+}
+
+TensorView Operand::view() const {
+  return {info.dtype, info.layout, info.shape, const_cast<void*>(tensor.raw())};
+}
+
+OpState pack_node(const OpDef& op, const Node& node, int64_t opset,
+                  std::span<const Tensor* const> constants, std::span<const ValueType> types) {
+  if (!op.pack) return nullptr;
+  return op.pack(PackContext{node, opset, constants, types});
+}
+
+std::vector<Operand> evaluate(const NodeRun& run, std::span<const Operand> inputs) {
+  std::vector<Operand> outputs = infer_outputs(run, inputs);
+  const std::vector<Operand> placed = lay_out(run.op, inputs, outputs);
+  if (run.op.aliasing == Aliasing::kView && outputs[0].info.known) {
+    outputs[0].tensor = placed[0].tensor.reshaped(outputs[0].info.shape);
+    if (outputs.size() < 2) return outputs;
+  }
+
+  const std::vector<TensorInfo> input_infos = infos_of(placed);
+  const std::vector<TensorInfo> output_infos = infos_of(outputs);
+  const std::vector<const Tensor*> constants = constants_of(inputs);
+  PlanContext plan{run.node, run.opset, input_infos, output_infos, constants, run.packed};
+  const OpState state = run.op.plan ? run.op.plan(plan) : nullptr;
+
+  std::vector<TensorView> input_views, output_views;
+  for (const Operand& input : placed) input_views.push_back(input.view());
+  for (Operand& output : outputs) {
+    if (output.present() && output.info.known && !output.tensor.defined()) {
+      output.tensor = Tensor::allocate(output.info.dtype, output.info.shape);
+    }
+    output_views.push_back(output.view());
+  }
+  const auto scratch = Buffer::allocate(plan.scratch_bytes);
+  EvaluationHost host(run, outputs);
+  RunContext context{run.node,        run.opset,   input_views,     output_views,
+                     run.packed,      state.get(), scratch->data(), host};
+  run.op.run(context);
+  return outputs;
+}
+
+}  // namespace eightfold

@@ -1,0 +1,202 @@
+// QLinearMatMul and MatMulInteger by numpy's rules. Source: ONNX QLinearMatMul, MatMulInteger.
+//
+//   acc[m][n] = sum_k (a[m][k] - za) * (b[k][n] - zb[n])
+//   QLinearMatMul: y = clamp(round_half_even(acc * (sa * sb[n] / sy)) + zy)   MatMulInteger: y = acc
+// A constant B is packed once; one that comes at run time is packed when its turn comes.
+#include <memory>
+
+#include "kernels/int8.h"
+#include "kernels/kernels.h"
+#include "ops/matmul.h"
+#include "ops/qlinear_rows.h"
+#include "ops/quantized_operands.h"
+
+namespace eightfold {
+namespace {
+
+struct Form {
+  size_t b, a_zero, b_zero;
+  bool requantizes;
+};
+constexpr Form kQLinear{3, 2, 5, true};
+constexpr Form kInteger{1, 2, 3, false};
+const Form& form_of(const Node& node) {
+  return node.op_type == "MatMulInteger" ? kInteger : kQLinear;
+}
+
+struct PackedMatMul {
+  std::vector<PackedDense> matrices;  // of B, in order; empty when B is not constant
+  std::vector<float> scale;           // 1 or n entries
+  std::vector<int32_t> b_zero;
+  int32_t a_zero = 0;
+  Int8Output out;
+};
+
+// One [k, n] matrix of B.
+PackedDense pack_matrix(const void* b, bool is_signed, int64_t k, int64_t n,
+                        const std::vector<int32_t>& zero, const std::vector<float>& scale) {
+  const std::vector<int32_t> zeros = spread(zero, n, "the zero point of B");
+  const std::vector<float> scales = spread(scale, n, "the scale of B");
+  DenseWeights weights;
+  weights.data = b;
+  weights.is_signed = is_signed;
+  weights.inner = k;
+  weights.n = n;
+  weights.inner_stride = n;
+  weights.n_stride = 1;
+  weights.zero_point = zeros;
+  weights.scale = scales;
+  return pack_dense(weights);
+}
+
+void pack_constant(const Tensor& b, PackedMatMul& packed) {
+  const Shape& shape = b.shape();
+  if (shape.empty() || !is_quantized_int8(b.dtype())) {
+    throw Error(ErrorCode::kInvalidType, "B is " + std::string(dtype_name(b.dtype())) + " " +
+                                             shape_text(shape));
+  }
+  const int64_t n = shape.size() == 1 ? 1 : shape.back();
+  const int64_t k = shape.size() == 1 ? shape[0] : shape[shape.size() - 2];
+  const int64_t matrices =
+      shape.size() < 3 ? 1 : element_count(std::span(shape).first(shape.size() - 2));
+  for (int64_t i = 0; i < matrices; ++i) {
+    packed.matrices.push_back(pack_matrix(static_cast<const uint8_t*>(b.raw()) + i * k * n,
+                                          b.dtype() == DType::kInt8, k, n, packed.b_zero,
+                                          packed.scale));
+  }
+}
+
+OpState pack_qlinear(const PackContext& context) {
+  const Node& node = context.node;
+  const OperandQParams a = read_tensor_qparams(node, context.constants, 1, 2);
+  const OperandQParams b = read_qparams(node, context.constants, 4, 5);
+  const OperandQParams y = read_tensor_qparams(node, context.constants, 6, 7);
+  auto packed = std::make_shared<PackedMatMul>();
+  for (float scale : b.scale) packed->scale.push_back(a.tensor_scale() * scale / y.tensor_scale());
+  packed->b_zero = b.zero_point;
+  packed->a_zero = a.tensor_zero();
+  packed->out = output_of(node, y.dtype, y.tensor_zero());
+  if (const Tensor* weight = context.constant(3)) pack_constant(*weight, *packed);
+  return packed;
+}
+
+OpState pack_integer(const PackContext& context) {
+  auto packed = std::make_shared<PackedMatMul>();
+  packed->scale = {1.0f};
+  packed->b_zero = {0};
+  packed->out.dtype = DType::kInt32;
+  const bool has_zero = context.node.input(3) != kNone;
+  if (has_zero && !context.constant(3)) return packed;  // B waits for its zero point
+  if (has_zero) packed->b_zero = integers_of(*context.constant(3));
+  if (const Tensor* weight = context.constant(1)) pack_constant(*weight, *packed);
+  return packed;
+}
+
+struct MatMulPlan {
+  MatMulShape shape;
+  bool a_signed, b_signed;
+};
+
+OpState plan_matmul(PlanContext& context) {
+  const Form& form = form_of(context.node);
+  if (!context.packed) context.fail(ErrorCode::kInternal, "an int8 product was not packed");
+  auto plan = std::make_shared<MatMulPlan>();
+  plan->shape = make_matmul_shape(context.inputs[0].shape, context.inputs[form.b].shape);
+  plan->a_signed = is_signed_input(context, 0);
+  plan->b_signed = is_signed_input(context, form.b);
+  const PackedDense sizes{select<DenseInt8>().kernel, nullptr, plan->shape.k, plan->shape.n};
+  context.scratch_bytes = dense_scratch_bytes(sizes);
+  return plan;
+}
+
+std::vector<int32_t> zeros_of(const TensorView& view) {
+  std::vector<int32_t> zeros;
+  for (int64_t i = 0; i < view.size(); ++i) {
+    zeros.push_back(view.dtype == DType::kInt8 ? view.as<int8_t>()[i] : view.as<uint8_t>()[i]);
+  }
+  return zeros;
+}
+
+// Zero points of A: one, or one per row. Those of QLinearMatMul are known since pack.
+std::vector<int32_t> a_zeros(const RunContext& context, const Form& form, int64_t rows) {
+  if (form.requantizes || !context.has_input(form.a_zero)) {
+    return {context.packed_as<PackedMatMul>().a_zero};
+  }
+  std::vector<int32_t> zeros = zeros_of(context.inputs[form.a_zero]);
+  if (zeros.size() == 1) return zeros;
+  return spread(zeros, rows, "the zero point of A");
+}
+
+PackedDense matrix_of(const RunContext& context, const MatMulPlan& plan, int64_t index) {
+  const Form& form = form_of(context.node);
+  const auto& packed = context.packed_as<PackedMatMul>();
+  if (!packed.matrices.empty()) return packed.matrices[static_cast<size_t>(index)];
+  const bool late_zero = !form.requantizes && context.has_input(form.b_zero);
+  const int64_t size = plan.shape.k * plan.shape.n;
+  return pack_matrix(context.inputs[form.b].as<uint8_t>() + index * size, plan.b_signed,
+                     plan.shape.k, plan.shape.n,
+                     late_zero ? zeros_of(context.inputs[form.b_zero]) : packed.b_zero,
+                     packed.scale);
+}
+
+void run_matmul(RunContext& context) {
+  const auto& plan = context.plan_as<MatMulPlan>();
+  const int64_t m = plan.shape.m, n = plan.shape.n, k = plan.shape.k;
+  const std::vector<int32_t> zeros = a_zeros(context, form_of(context.node), m);
+  const bool by_row = zeros.size() > 1;
+  Int8Output out = context.packed_as<PackedMatMul>().out;
+  const size_t element = out.dtype == DType::kInt32 ? 4 : 1;
+  PackedDense matrix;
+  int64_t held = -1;
+  for (int64_t i = 0; i < plan.shape.batches(); ++i) {
+    if (plan.shape.b_index(i) != held) {
+      held = plan.shape.b_index(i);
+      matrix = matrix_of(context, plan, held);
+    }
+    const uint8_t* a = context.inputs[0].as<uint8_t>() + plan.shape.a_index(i) * m * k;
+    for (int64_t row = 0; row < m; row += by_row ? 1 : m) {
+      const int32_t zero = zeros[by_row ? static_cast<size_t>(row) : 0];
+      out.data = context.outputs[0].as<uint8_t>() + static_cast<size_t>((i * m + row) * n) * element;
+      dense_rows(matrix, {a + row * k, plan.a_signed, zero}, out, {by_row ? 1 : m, k, n},
+                 context.scratch);
+    }
+  }
+}
+
+void infer_matmul(InferContext& context) {
+  const Form& form = form_of(context.node);
+  DType dtype = DType::kInt32;
+  if (form.requantizes) {
+    dtype = context.dtype(7) != DType::kUndefined ? context.dtype(7) : context.dtype(0);
+  }
+  context.set_output(0, dtype, matmul_dims(context, 0, form.b));
+}
+
+int64_t matmul_macs(const Node&, std::span<const Shape> inputs, std::span<const Shape> outputs) {
+  return inputs[0].empty() ? 0 : element_count(outputs[0]) * inputs[0].back();
+}
+
+}  // namespace
+
+std::vector<OpDef> qlinear_matmul_rows() {
+  const OpDef integer{.domain = "",
+                      .op_type = "MatMulInteger",
+                      .since = 10,
+                      .inputs = {Role::kActivation, Role::kWeight, Role::kParameter,
+                                 Role::kParameter},
+                      .infer = infer_matmul,
+                      .pack = pack_integer,
+                      .plan = plan_matmul,
+                      .run = run_matmul,
+                      .macs = matmul_macs};
+  OpDef qlinear = integer;
+  qlinear.op_type = "QLinearMatMul";
+  qlinear.inputs = {Role::kActivation, Role::kParameter, Role::kParameter, Role::kActivation,
+                    Role::kParameter};
+  qlinear.pack = pack_qlinear;
+  std::vector<OpDef> rows = with_twin(qlinear);
+  rows.push_back(integer);
+  return rows;
+}
+
+}  // namespace eightfold

@@ -1,0 +1,143 @@
+// ScatterND and ScatterElements: a copy of the data with updates written (or reduced) into it.
+#include <algorithm>
+
+#include "ops/shape_rows.h"
+
+namespace eightfold {
+namespace {
+
+void infer_scatter(InferContext& context) {
+  context.set_output(0, context.dtype(0), context.dims(0));
+}
+
+int64_t index_at(const RunContext& context, int64_t i, int64_t dim) {
+  const TensorView& indices = context.inputs[1];
+  const int64_t index = indices.dtype == DType::kInt64   ? indices.as<int64_t>()[i]
+                        : indices.dtype == DType::kInt32 ? indices.as<int32_t>()[i]
+                                                         : dim;
+  const int64_t at = index < 0 ? index + dim : index;
+  if (at >= 0 && at < dim) return at;
+  context.fail(ErrorCode::kInvalidData, "index " + std::to_string(index) +
+                                            " is out of range for " + std::to_string(dim) +
+                                            " elements");
+}
+
+enum class Reduction : uint8_t { kNone, kAdd, kMul, kMax, kMin };
+
+Reduction reduction_of(const RunContext& context) {
+  const std::string name = context.node.string_attribute("reduction", "none");
+  if (name == "none") return Reduction::kNone;
+  if (name == "add") return Reduction::kAdd;
+  if (name == "mul") return Reduction::kMul;
+  if (name == "max") return Reduction::kMax;
+  if (name == "min") return Reduction::kMin;
+  context.fail(ErrorCode::kInvalidAttribute, "reduction '" + name + "'");
+}
+
+template <typename T>
+T reduced(Reduction reduction, T old, T update) {
+  switch (reduction) {
+    case Reduction::kNone: return update;
+    case Reduction::kAdd: return static_cast<T>(old + update);
+    case Reduction::kMul: return static_cast<T>(old * update);
+    case Reduction::kMax: return std::max(old, update);
+    case Reduction::kMin: return std::min(old, update);
+  }
+  return update;
+}
+
+// Writes `count` elements of the updates from `from` on into the output at `to`.
+void write(const RunContext& context, Reduction reduction, int64_t to, int64_t from,
+           int64_t count) {
+  const TensorView& updates = context.inputs[2];
+  const TensorView& y = context.outputs[0];
+  if (reduction == Reduction::kNone) {
+    const size_t bytes = element_bytes(context, y.dtype);
+    copy_bytes(y.as<uint8_t>() + static_cast<size_t>(to) * bytes,
+               updates.as<uint8_t>() + static_cast<size_t>(from) * bytes,
+               static_cast<size_t>(count) * bytes);
+    return;
+  }
+  const bool done = dtype_switch<float, int64_t, int32_t>(y.dtype, [&](auto tag) {
+    using T = decltype(tag);
+    for (int64_t i = 0; i < count; ++i) {
+      T& element = y.as<T>()[to + i];
+      element = reduced(reduction, element, updates.as<T>()[from + i]);
+    }
+  });
+  if (!done) refuse_dtype(context, y.dtype);
+}
+
+void run_scatter_nd(RunContext& context) {
+  const TensorView& x = context.inputs[0];
+  const Shape& indices = context.inputs[1].shape;
+  const size_t rank = x.shape.size();
+  const auto depth = static_cast<size_t>(indices.empty() ? 1 : indices.back());
+  if (indices.empty() || depth > rank) {
+    context.fail(ErrorCode::kInvalidShape, "the indices address more axes than there are");
+  }
+  const int64_t count = product(indices, 0, indices.size() - 1);
+  const int64_t run = product(x.shape, depth, rank);
+  if (context.inputs[2].size() != count * run) {
+    context.fail(ErrorCode::kInvalidShape, "the updates do not fit the indices");
+  }
+  copy_bytes(context.outputs[0].data, x.data, view_bytes(x));
+  const Reduction reduction = reduction_of(context);
+  const Shape strides = physical_strides(x.shape, Layout::kPlain);
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t at = 0;
+    for (size_t d = 0; d < depth; ++d) {
+      const auto position = i * static_cast<int64_t>(depth) + static_cast<int64_t>(d);
+      at += index_at(context, position, x.shape[d]) * strides[d];
+    }
+    write(context, reduction, at, i * run, run);
+  }
+}
+
+void run_scatter_elements(RunContext& context) {
+  const TensorView& x = context.inputs[0];
+  const Shape& shape = context.inputs[1].shape;
+  const size_t rank = x.shape.size();
+  const size_t axis = checked_axis(context, context.node.int_attribute("axis", 0), rank);
+  if (shape.size() != rank || context.inputs[2].shape != shape) {
+    context.fail(ErrorCode::kInvalidShape, "indices and updates must have one shape");
+  }
+  for (size_t d = 0; d < rank; ++d) {
+    if (d != axis && shape[d] > x.shape[d]) {
+      context.fail(ErrorCode::kInvalidShape, "the indices are larger than the data");
+    }
+  }
+  copy_bytes(context.outputs[0].data, x.data, view_bytes(x));
+  const Reduction reduction = reduction_of(context);
+  const Shape strides = physical_strides(x.shape, Layout::kPlain);
+  Shape index(rank, 0);
+  for (int64_t i = 0, n = context.inputs[1].size(); i < n; ++i) {
+    int64_t at = index_at(context, i, x.shape[axis]) * strides[axis];
+    for (size_t d = 0; d < rank; ++d) at += d == axis ? 0 : index[d] * strides[d];
+    write(context, reduction, at, i, 1);
+    for (size_t d = rank; d-- > 0;) {
+      if (++index[d] < shape[d]) break;
+      index[d] = 0;
+    }
+  }
+}
+
+OpDef scatter_row(std::string_view op_type, int since, void (*run)(RunContext&)) {
+  OpDef row;
+  row.op_type = op_type;
+  row.since = since;
+  row.inputs = {Role::kActivation, Role::kShape, Role::kActivation};
+  row.infer = infer_scatter;
+  row.run = run;
+  return row;
+}
+
+}  // namespace
+
+void add_scatter_rows(std::vector<OpDef>& rows) {
+  rows.push_back(scatter_row("ScatterND", 11, run_scatter_nd));
+  rows.push_back(scatter_row("ScatterElements", 11, run_scatter_elements));
+  rows.push_back(scatter_row("Scatter", 9, run_scatter_elements));
+}
+
+}  // namespace eightfold

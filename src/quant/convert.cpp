@@ -1,0 +1,304 @@
+// convert: PreparedModel -> reference quantized model, the QDQ graph.
+//
+// Every observed value gets one QuantizeLinear and one DequantizeLinear, every
+// weight an int8 initializer with a DequantizeLinear, every bias an int32
+// initializer of scale s_x * s_w; the ops between them stay float. A value made
+// by a quantized op is read by everyone after its pair; a graph input or a
+// value of a float op stays float for its float users.
+#include <algorithm>
+#include <compare>
+#include <map>
+
+#include "ops/upgrade.h"
+#include "quant/convert_pairs.h"
+#include "quant/convert_weights.h"
+#include "quant/route.h"
+
+namespace eightfold {
+namespace {
+
+// Per-axis QuantizeLinear needs opset 13. Ids of an upgraded graph differ, names of values do not.
+constexpr int64_t kQdqOpset = 13;
+
+PreparedModel rebase(const PreparedModel& model, Graph graph) {
+  PreparedModel rebased = model;
+  const auto same_value = [&](ValueId id) { return graph.find_value(model.graph.value(id).name); };
+  const auto same_node = [&](NodeId id) {
+    const auto outputs = model.graph.node(id).outputs();
+    const ValueId output = outputs.empty() || outputs[0] == kNone ? kNone : same_value(outputs[0]);
+    return output == kNone ? kNone : graph.value(output).producer();
+  };
+  rebased.slot_of.clear();
+  rebased.plans.clear();
+  rebased.bias_correction.clear();
+  for (const auto& [value, slot] : model.slot_of) rebased.slot_of[same_value(value)] = slot;
+  for (const auto& [node, plan] : model.plans) rebased.plans[same_node(node)] = plan;
+  for (const auto& [node, shift] : model.bias_correction) {
+    rebased.bias_correction[same_node(node)] = shift;
+  }
+  rebased.slot_of.erase(kNone);
+  rebased.plans.erase(kNone);
+  rebased.bias_correction.erase(kNone);
+  rebased.graph = std::move(graph);
+  return rebased;
+}
+
+class Converter {
+ public:
+  Converter(PreparedModel model, Remarks* remarks)
+      : model_(std::move(model)), graph_(model_.graph), remarks_(remarks) {}
+
+  Graph run() {
+    const std::vector<NodeId> nodes(graph_.nodes().begin(), graph_.nodes().end());
+    for (NodeId id : nodes) graph_.node(id).name = display_name(graph_, id);
+    for (NodeId id : nodes) {
+      if (is_quantized(id)) convert_weights(id);
+    }
+    for (const auto& [value, slot] : model_.slot_of) convert_value(value, slot);
+    drop_unused_constants(graph_);
+    graph_.stage = Stage::kQuantized;
+    return std::move(graph_);
+  }
+
+ private:
+  bool is_quantized(NodeId id) const {
+    const auto plan = model_.plans.find(id);
+    return plan != model_.plans.end() && plan->second.quantized;
+  }
+
+  const QParams& slot_qparams(int slot) {
+    auto [entry, fresh] = qparams_.try_emplace(slot);
+    if (!fresh) return entry->second;
+    const Observer& observer = *model_.slots[static_cast<size_t>(slot)].observer;
+    if (!observer.observed()) {
+      throw Error(ErrorCode::kInvalidState, "the model is not calibrated",
+                  "run calibrate with at least one sample before convert");
+    }
+    return entry->second = observer.qparams();
+  }
+
+  QParamValues slot_values(int slot, std::string_view base) {
+    auto [entry, fresh] = slot_values_.try_emplace(slot);
+    if (fresh) entry->second = add_qparams(graph_, base, slot_qparams(slot));
+    return entry->second;
+  }
+
+  // ---- activations
+  void convert_value(ValueId value, int slot) {
+    const NodeId producer = graph_.value(value).producer();
+    if (graph_.value(value).is_constant()) return convert_constant(value, slot);
+    if (producer != kNone && is_quantized(producer)) return convert_produced(value, slot);
+    convert_incoming(value, slot);
+  }
+
+  // The pair takes over the value itself, so every user, body and graph output reads it.
+  void convert_produced(ValueId value, int slot) {
+    const NodeId producer = graph_.value(value).producer();
+    const std::string name = graph_.value(value).name;
+    const ValueId raw =
+        graph_.add_value(graph_.unique_name(name + "_float"), graph_.value(value).type);
+    const auto outputs = graph_.node(producer).outputs();
+    const auto index = std::find(outputs.begin(), outputs.end(), value) - outputs.begin();
+    graph_.set_output(producer, static_cast<size_t>(index), raw);
+
+    const QParamValues params = slot_values(slot, name);
+    const ValueId quantized =
+        add_quantize(graph_, {.after = producer}, raw, params, slot_qparams(slot).dtype, name);
+    add_dequantize(graph_, {.after = graph_.value(quantized).producer()}, quantized, params, -1,
+                   value, name);
+    read_shapes_from(value, quantized);
+    if (is_pinned(value)) return;
+    graph_.rename_value(value, graph_.unique_name(name + "_dequantized"));
+    graph_.rename_value(raw, name);
+  }
+
+  // A name that the world outside or a body knows must stay with the value.
+  bool is_pinned(ValueId value) const {
+    if (graph_.is_output(value)) return true;
+    for (const Use& use : graph_.value(value).uses()) {
+      if (use.index >= static_cast<int32_t>(graph_.node(use.node).inputs().size())) return true;
+    }
+    return false;
+  }
+
+  void convert_incoming(ValueId value, int slot) {
+    const std::vector<Use> users = quantized_users(value);
+    if (users.empty()) return;
+    const std::string name = graph_.value(value).name;
+    const QParamValues params = slot_values(slot, name);
+    const ValueId quantized = add_quantize(graph_, {.after = graph_.value(value).producer()}, value,
+                                           params, slot_qparams(slot).dtype, name);
+    attach_dequantize({.after = graph_.value(quantized).producer()}, quantized, params, users,
+                      graph_.value(value).type, name);
+  }
+
+  void convert_constant(ValueId value, int slot) {
+    const std::vector<Use> users = quantized_users(value);
+    if (users.empty()) return;
+    const std::string name = graph_.value(value).name;
+    const QParamValues params = slot_values(slot, name);
+    const ValueId quantized = graph_.add_initializer(
+        name + "_quantized", quantize_weight(*graph_.constant(value), slot_qparams(slot)));
+    attach_dequantize({.before = users.front().node}, quantized, params, users,
+                      graph_.value(value).type, name);
+  }
+
+  void attach_dequantize(Place place, ValueId quantized, QParamValues params,
+                         const std::vector<Use>& users, ValueType type, const std::string& name) {
+    const ValueId output = graph_.add_value(name + "_dequantized", std::move(type));
+    if (place.before != kNone) place.before = first_of(users);
+    add_dequantize(graph_, place, quantized, params, -1, output, name);
+    for (const Use& use : users) {
+      graph_.set_input(use.node, static_cast<size_t>(use.index), output);
+    }
+  }
+
+  NodeId first_of(const std::vector<Use>& users) const {
+    for (NodeId id : graph_.nodes()) {
+      if (std::any_of(users.begin(), users.end(), [&](Use use) { return use.node == id; })) {
+        return id;
+      }
+    }
+    return kNone;
+  }
+
+  // Inputs of quantized nodes that take data (not shapes, bounds and the like).
+  std::vector<Use> quantized_users(ValueId value) const {
+    std::vector<Use> users;
+    for (const Use& use : graph_.value(value).uses()) {
+      const Node& node = graph_.node(use.node);
+      const OpDef* def = find_op(graph_, node);
+      if (!is_quantized(use.node) || !def) continue;
+      if (use.index >= static_cast<int32_t>(node.inputs().size())) continue;
+      const Role role = def->role(static_cast<size_t>(use.index));
+      if (role == Role::kActivation || role == Role::kWeight) users.push_back(use);
+    }
+    return users;
+  }
+
+  // Shape queries look at the integers: their pair would be work for nothing.
+  void read_shapes_from(ValueId value, ValueId quantized) {
+    const std::vector<Use> uses(graph_.value(value).uses().begin(),
+                                graph_.value(value).uses().end());
+    for (const Use& use : uses) {
+      const Node& node = graph_.node(use.node);
+      const OpDef* def = find_op(graph_, node);
+      const bool is_query = def && def->observation.kind == Observation::kNotObserved &&
+                            def->quantized.operands == QuantizedOperands::kDirect &&
+                            use.index < static_cast<int32_t>(node.inputs().size());
+      if (is_query) graph_.set_input(use.node, static_cast<size_t>(use.index), quantized);
+    }
+  }
+
+  // ---- weights
+  void convert_weights(NodeId id) {
+    const int slot = model_.plans.at(id).weight_slot;
+    if (slot < 0) return;
+    QParams weight_qparams;
+    if (fold_gemm_factors(graph_, id)) {
+      const auto observer = make_observer(model_.weight_slots[static_cast<size_t>(slot)].spec);
+      const Tensor& scaled = *graph_.constant(graph_.node(id).input(1));
+      Tensor copy = scaled;
+      observer->observe({scaled.dtype(), Layout::kPlain, scaled.shape(), copy.mutable_raw()});
+      weight_qparams = observer->qparams();
+    } else {
+      weight_qparams = model_.weight_slots[static_cast<size_t>(slot)].observer->qparams();
+    }
+    const auto weighted = weighted_node(graph_, id);
+    if (!weighted) {
+      throw Error(ErrorCode::kInvalidState, "a node planned as quantized has no constant weight",
+                  "prepare the model again")
+          .at(graph_.node(id).name, graph_.node(id).op_type);
+    }
+    std::optional<std::vector<float>> bias = corrected_bias(id, *weighted);
+    const bool has_bias =
+        bias && std::any_of(bias->begin(), bias->end(), [](float b) { return b != 0.0f; });
+    const auto input_slot = model_.slot_of.find(graph_.node(id).input(0));
+    const bool writes_bias = weighted->bias_input && input_slot != model_.slot_of.end() && bias &&
+                             (has_bias || graph_.node(id).input(*weighted->bias_input) != kNone);
+    if (writes_bias) {
+      const float input_scale = slot_qparams(input_slot->second).scale[0];
+      guard_bias(id, *weighted, *bias, input_scale, weight_qparams);
+      write_bias(id, *weighted, *bias, bias_scales(input_scale, weight_qparams));
+    }
+    write_weight(id, *weighted, weight_qparams);
+  }
+
+  std::optional<std::vector<float>> corrected_bias(NodeId id, const WeightedNode& weighted) const {
+    auto bias = bias_vector(graph_, id, weighted);
+    const auto shift = model_.bias_correction.find(id);
+    if (!bias || shift == model_.bias_correction.end()) return bias;
+    for (size_t c = 0; c < bias->size() && c < shift->second.size(); ++c) {
+      (*bias)[c] += shift->second[c];
+    }
+    return bias;
+  }
+
+  void guard_bias(NodeId id, const WeightedNode& weighted, const std::vector<float>& bias,
+                  float input_scale, QParams& qparams) {
+    const Tensor& weight = *graph_.constant(graph_.node(id).input(weighted.weight_input));
+    const int64_t per_channel = weight.size() / std::max<int64_t>(weighted.channels, 1);
+    const int enlarged = enlarge_scales_for_bias(qparams, bias, input_scale, per_channel);
+    if (enlarged == 0 || !remarks_) return;
+    remarks_->push_back({graph_.node(id).name, graph_.node(id).op_type, "rewritten",
+                         "the scales of " + std::to_string(enlarged) +
+                             " weight channels were enlarged so that the bias fits int32"});
+  }
+
+  void write_weight(NodeId id, const WeightedNode& weighted, const QParams& qparams) {
+    const ValueId weight = graph_.node(id).input(weighted.weight_input);
+    auto [entry, fresh] =
+        shared_weights_.try_emplace({weight, qparams.scale, qparams.zero_point}, kNone);
+    ValueId& shared = entry->second;
+    if (fresh) {
+      const std::string name = graph_.value(weight).name;
+      const QParamValues params = add_qparams(graph_, name, qparams);
+      const ValueId quantized = graph_.add_initializer(
+          name + "_quantized", quantize_weight(*graph_.constant(weight), qparams));
+      shared = graph_.add_value(name + "_dequantized", graph_.value(weight).type);
+      add_dequantize(graph_, {.before = id}, quantized, params, qparams.axis, shared, name);
+    }
+    graph_.set_input(id, weighted.weight_input, shared);
+  }
+
+  void write_bias(NodeId id, const WeightedNode& weighted, const std::vector<float>& bias,
+                  std::vector<float> scales) {
+    const ValueId old = graph_.node(id).input(*weighted.bias_input);
+    const std::string name = old == kNone ? graph_.node(id).name + "_bias" : graph_.value(old).name;
+    const Shape shape = scales.size() == 1 ? Shape{} : Shape{static_cast<int64_t>(scales.size())};
+    QParamValues params;
+    const ValueId quantized =
+        graph_.add_initializer(name + "_quantized", quantize_bias(bias, scales));
+    params.scale = graph_.add_initializer(name + "_scale", Tensor::of<float>(shape, scales));
+    const ValueId output = graph_.add_value(name + "_dequantized",
+                                            {DType::kFloat32, Dims{{weighted.channels, {}}}, {}});
+    add_dequantize(graph_, {.before = id}, quantized, params, scales.size() == 1 ? -1 : 0, output,
+                   name);
+    graph_.set_input(id, *weighted.bias_input, output);
+  }
+
+  PreparedModel model_;
+  Graph graph_;
+  Remarks* remarks_;
+  std::map<int, QParams> qparams_;
+  std::map<int, QParamValues> slot_values_;
+  // One int8 copy for all nodes that share a float weight and its scales.
+  struct WeightKey {
+    ValueId weight;
+    std::vector<float> scale;
+    std::vector<int32_t> zero_point;
+    auto operator<=>(const WeightKey&) const = default;
+  };
+  std::map<WeightKey, ValueId> shared_weights_;
+};
+
+}  // namespace
+
+Graph convert(const PreparedModel& model, Remarks* remarks) {
+  if (model.graph.opset() >= kQdqOpset || model.slot_of.empty()) {
+    return Converter(model, remarks).run();
+  }
+  return Converter(rebase(model, upgrade_opset(model.graph, kQdqOpset)), remarks).run();
+}
+
+}  // namespace eightfold

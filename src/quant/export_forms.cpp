@@ -1,0 +1,114 @@
+// Export: the two plain ONNX forms of a quantized model.
+//
+// to_qdq        DQ - op - Q groups that onnxruntime fuses into integer kernels
+// to_qoperator  QLinear* operators, clamps as Clip on integers
+//
+// onnxruntime fuses a Relu between op and Q only where Q's range already clips
+// there. Where it does not, the op gets a pair of its own with the same
+// parameters, which changes no number: clamping and rounding commute.
+#include "core/error.h"
+#include "ops/op.h"
+#include "ops/upgrade.h"
+#include "quant/convert_pairs.h"
+#include "quant/lower_group.h"
+#include "quant/route.h"
+#include "quant/unfold.h"
+
+namespace eightfold {
+namespace {
+
+constexpr int64_t kPerAxisOpset = 13;
+
+// op -> clamp -> Q, and nothing else reads the values between.
+struct ClampedGroup {
+  NodeId op, clamp;
+  Operand output;
+  Clamp bounds;
+};
+
+std::optional<ClampedGroup> clamped_group(Graph& graph, NodeId id) {
+  const auto bounds = clamp_of(graph, id);
+  const ValueId input = graph.node(id).input(0);
+  const Node* producer = graph.producer(input);
+  if (!bounds || !producer || graph.user_count(input) != 1) return std::nullopt;
+  const OpDef* def = find_op(graph, *producer);
+  const bool has_integers = def && def->quantized.operands != QuantizedOperands::kNone &&
+                            def->quantized.operands != QuantizedOperands::kDirect;
+  std::string why;
+  const auto output = quantized_operand(graph, graph.node(id).output(0), &why);
+  if (!has_integers || !output) return std::nullopt;
+  return ClampedGroup{graph.value(input).producer(), id, *output, *bounds};
+}
+
+void insert_pair_before_clamp(Graph& graph, const ClampedGroup& group) {
+  const ValueId input = graph.node(group.clamp).input(0);
+  const std::string base = graph.value(input).name;
+  const QParamValues params{group.output.scale, group.output.zero_point};
+  const ValueId quantized =
+      add_quantize(graph, {.after = group.op}, input, params, group.output.dtype, base);
+  const ValueId output =
+      graph.add_value(graph.unique_name(base + "_dequantized"), graph.value(input).type);
+  add_dequantize(graph, {.after = graph.value(quantized).producer()}, quantized, params, -1, output,
+                 base);
+  graph.set_input(group.clamp, 0, output);
+}
+
+void drop_clamp(Graph& graph, const ClampedGroup& group) {
+  const ValueId output = graph.node(group.clamp).output(0);
+  graph.erase_node(group.clamp);
+  graph.set_output(group.op, 0, output);
+}
+
+void settle_clamps(Graph& graph) {
+  const std::vector<NodeId> nodes(graph.nodes().begin(), graph.nodes().end());
+  for (NodeId id : nodes) {
+    const auto group = clamped_group(graph, id);
+    if (!group) continue;
+    if (integer_clamp(graph, group->bounds, group->output).binds) {
+      insert_pair_before_clamp(graph, *group);
+    } else if (!graph.node(id).is("Relu")) {
+      // Relu is recognized by its zero point; a Clip's upper bound is compared in floating point,
+      // where the top of the range may stand a rounding above it.
+      drop_clamp(graph, *group);
+    }
+  }
+}
+
+void require_uint8_activations(const Graph& graph) {
+  for (NodeId id : graph.nodes()) {
+    const Node& node = graph.node(id);
+    if (int8_operands(node) == QuantizedOperands::kNone || node.output(0) == kNone) continue;
+    if (graph.value(node.output(0)).type.dtype != DType::kInt8) continue;
+    throw Error(ErrorCode::kInvalidConfig,
+                "the QOperator format needs uint8 activations, and this model's are int8",
+                "quantize with uint8 activations, or export in the QDQ format")
+        .at(display_name(graph, id), node.op_type);
+  }
+}
+
+Graph raised(Graph graph) {
+  if (graph.opset() >= kPerAxisOpset) return graph;
+  return upgrade_opset(graph, kPerAxisOpset);
+}
+
+}  // namespace
+
+Graph to_qdq(const Graph& quantized, Remarks*) {
+  if (quantized.stage == Stage::kLowered) {
+    throw Error(ErrorCode::kInvalidState, "a lowered graph has no QDQ form any more",
+                "export the graph that convert returned");
+  }
+  Graph graph = unfold(quantized);
+  settle_clamps(graph);
+  drop_unused_constants(graph);
+  return raised(std::move(graph));
+}
+
+Graph to_qoperator(const Graph& lowered, Remarks*) {
+  require_uint8_activations(lowered);
+  Graph graph = unfold(lowered);
+  drop_unused_constants(graph);
+  return raised(std::move(graph));
+}
+
+}  // namespace eightfold

@@ -1,0 +1,28 @@
+// What a node's surroundings say about running it on integers: an op that has no weight pays
+// only between integer ops, since it would otherwise need a pair of its own on either side.
+#pragma once
+
+#include <vector>
+
+#include "ir/graph.h"
+#include "quant/prepare_patterns.h"
+
+namespace eightfold {
+
+class Neighbours {
+ public:
+  Neighbours(const Graph& graph, const PatternTable& patterns);
+
+  // A layer with a weight that the backend can run on integers.
+  bool is_weighted(NodeId node) const { return weighted_[static_cast<size_t>(node)]; }
+  // Such a layer comes later on some path from this node.
+  bool reaches_weighted(NodeId node) const { return reaches_[static_cast<size_t>(node)]; }
+  // Such a layer takes this value as its data.
+  bool feeds_weighted(ValueId value) const;
+
+ private:
+  const Graph& graph_;
+  std::vector<bool> weighted_, reaches_;
+};
+
+}  // namespace eightfold

@@ -1,0 +1,57 @@
+// See prepare_weights.h.
+#include "quant/prepare_weights.h"
+
+namespace eightfold {
+namespace {
+
+// The axis of the row as an axis of this weight; -1 where there is no output channel to go by
+// (a MatMul constant that is a vector, or a stack of matrices).
+int channel_axis(const Node& node, const OpDef& def, int rank) {
+  if (def.weight_axis == nullptr) return -1;
+  if (def.quantized.operands == QuantizedOperands::kBinary && rank != 2) return -1;
+  int axis = def.weight_axis(node);
+  if (axis < 0) axis += rank;
+  return axis < rank ? axis : -1;
+}
+
+ObserverSpec per_tensor(ObserverSpec spec) {
+  spec.observer = "MinMaxObserver";
+  spec.qscheme =
+      is_symmetric(spec.qscheme) ? QScheme::kPerTensorSymmetric : QScheme::kPerTensorAffine;
+  return spec;
+}
+
+}  // namespace
+
+void observe_constant(Observer& observer, const Tensor& constant) {
+  // Observers only read; a view has no constant form.
+  observer.observe(
+      {constant.dtype(), Layout::kPlain, constant.shape(), const_cast<void*>(constant.raw())});
+}
+
+int WeightTable::observe(NodeId id, const OpDef& def, ValueId weight, const ObserverSpec& spec) {
+  const Tensor& tensor = *model_.graph.constant(weight);
+  const int axis = channel_axis(model_.graph.node(id), def, static_cast<int>(tensor.rank()));
+  ObserverSpec fitted = spec;
+  if (is_per_channel(spec.qscheme)) {
+    if (axis < 0) {
+      fitted = per_tensor(spec);
+    } else {
+      fitted.ch_axis = axis;
+    }
+  }
+  const std::tuple key(weight, is_per_channel(fitted.qscheme) ? axis : -1, fitted.observer);
+  if (const auto known = known_.find(key); known != known_.end()) {
+    if (model_.weight_slots[static_cast<size_t>(known->second)].spec == fitted) {
+      return known->second;
+    }
+  }
+  ObserverSlot slot{fitted, std::shared_ptr<Observer>(make_observer(fitted))};
+  observe_constant(*slot.observer, tensor);
+  const int index = static_cast<int>(model_.weight_slots.size());
+  model_.weight_slots.push_back(std::move(slot));
+  known_[key] = index;
+  return index;
+}
+
+}  // namespace eightfold

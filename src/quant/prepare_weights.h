@@ -1,0 +1,28 @@
+// The weight of a quantized node: its observer, run once in prepare.
+#pragma once
+
+#include <map>
+#include <string>
+#include <tuple>
+
+#include "ops/op.h"
+#include "quant/route.h"
+
+namespace eightfold {
+
+class WeightTable {
+ public:
+  explicit WeightTable(PreparedModel& model) : model_(model) {}
+  // Index into weight_slots of the observer of `weight`, made by the qconfig along the row's
+  // output-channel axis; nodes that share weight, axis and spec share it. Throws kInvalidData.
+  int observe(NodeId node, const OpDef& def, ValueId weight, const ObserverSpec& spec);
+
+ private:
+  PreparedModel& model_;
+  std::map<std::tuple<ValueId, int, std::string>, int> known_;
+};
+
+// Feeds a constant to an observer.
+void observe_constant(Observer& observer, const Tensor& constant);
+
+}  // namespace eightfold

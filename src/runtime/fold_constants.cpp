@@ -1,0 +1,59 @@
+// Constant folding in one pass over the topological order.
+#include "runtime/fold_constants.h"
+
+#include <algorithm>
+
+#include "ops/op.h"
+#include "runtime/session.h"
+
+namespace eightfold {
+namespace {
+
+bool foldable(const Graph& graph, const Node& node) {
+  const OpDef* op = find_op(graph, node);
+  if (!op || !op->run || !node.captures().empty()) return false;
+  const bool has_body = std::ranges::any_of(node.attributes, [](const Attribute& attribute) {
+    return std::holds_alternative<Attribute::GraphPtr>(attribute.value);
+  });
+  if (has_body) return false;
+  return std::ranges::all_of(node.inputs(), [&](ValueId input) {
+    return input == kNone || graph.constant(input);
+  });
+}
+
+void fold(Graph& graph, NodeId id, const FoldOptions& options) {
+  const Node& node = graph.node(id);
+  if (!foldable(graph, node)) return;
+  if (std::ranges::any_of(node.outputs(), [&](ValueId output) {
+        return output != kNone && graph.is_output(output);
+      })) {
+    return;
+  }
+  std::vector<Tensor> inputs;
+  for (ValueId input : node.inputs()) {
+    inputs.push_back(input == kNone ? Tensor{} : *graph.constant(input));
+  }
+  std::vector<Tensor> results = run_node(graph, id, inputs);
+  for (const Tensor& result : results) {
+    if (static_cast<int64_t>(result.size_bytes()) > options.limit_bytes) return;
+  }
+  const std::vector<ValueId> outputs(node.outputs().begin(), node.outputs().end());
+  graph.erase_node(id);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i] == kNone) continue;
+    Value& value = graph.value(outputs[i]);
+    value.type = {results[i].dtype(), to_dims(results[i].shape()), {}};
+    value.initializer = std::move(results[i]);
+  }
+}
+
+}  // namespace
+
+Graph fold_constants(const Graph& graph, const FoldOptions& options) {
+  Graph folded = graph;
+  const std::vector<NodeId> order(folded.nodes().begin(), folded.nodes().end());
+  for (NodeId id : order) fold(folded, id, options);
+  return folded;
+}
+
+}  // namespace eightfold
