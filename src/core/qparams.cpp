@@ -55,9 +55,10 @@ ScaleZeroPoint choose_qparams(float min, float max, const QParamsRequest& reques
     }
     return out;
   }
-  // The difference is taken in double: two large finite floats must not overflow.
-  const double span = static_cast<double>(hi) - static_cast<double>(lo);
-  out.scale = std::max(static_cast<float>(span / levels), request.eps);
+  // In float32 as the original, unless the difference of two large floats overflows there.
+  const float span = hi - lo;
+  const float scale = std::isfinite(span) ? span / levels : hi / levels - lo / levels;
+  out.scale = std::max(scale, request.eps);
   const auto zero = static_cast<double>(qmin) - round_half_even(lo / out.scale);
   out.zero_point = static_cast<int32_t>(
       std::clamp(zero, static_cast<double>(qmin), static_cast<double>(qmax)));

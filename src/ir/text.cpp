@@ -37,6 +37,12 @@ std::string typed_name(const Graph& graph, ValueId id) {
   return name_of(graph, id) + (type == "?" ? "" : " " + type);
 }
 
+bool in_use(const Graph& graph, ValueId id) {
+  const auto& inputs = graph.inputs;
+  return !graph.value(id).uses().empty() || graph.is_output(id) ||
+         std::find(inputs.begin(), inputs.end(), id) != inputs.end();
+}
+
 void append_graph(const Graph& graph, const std::string& indent, std::string* out);
 
 // Attribute values; bodies are printed below the node.
@@ -96,7 +102,7 @@ std::string node_line(const Graph& graph, NodeId id, const std::string& shown_na
 void append_graph(const Graph& graph, const std::string& indent, std::string* out) {
   for (ValueId id : graph.inputs) *out += indent + "input " + typed_name(graph, id) + "\n";
   for (ValueId id = 0; id < graph.value_count(); ++id) {
-    const Tensor* constant = graph.constant(id);
+    const Tensor* constant = in_use(graph, id) ? graph.constant(id) : nullptr;
     if (constant) *out += indent + name_of(graph, id) + " = " + tensor_text(*constant) + "\n";
   }
   int64_t index = 0;

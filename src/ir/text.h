@@ -4,7 +4,8 @@
 //     w = float32[8,1,3,3] {0.5, 0.25, -1, 2, ...} #8c736521
 //     conv1: y float32[N,8,26,26] = Conv(x, w) {strides=[1,1]}
 //     output y
-// The number after # is a checksum of the constant's bytes. Absent inputs and outputs are "-".
+// The number after # is a checksum of the constant's bytes. Constants that nothing uses are left
+// out; absent inputs and outputs are "-".
 #pragma once
 
 #include <string>

@@ -5,11 +5,11 @@
 // Depthwise: one row of output pixels at a time; a multiplier above 1 repeats the input's channels.
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "kernels/float.h"
 #include "kernels/kernels.h"
 #include "kernels/layout.h"
+#include "kernels/simd.h"
 
 namespace eightfold {
 namespace {
@@ -22,13 +22,21 @@ int64_t block_rows(int64_t k, int64_t pixels) {
   return std::min(rows / 4 * 4, std::max<int64_t>(pixels, 1));
 }
 
+// Runs are short (a few taps of a few channels), so no call.
+inline void copy_run(const float* from, int64_t count, float* to) {
+  const auto size = static_cast<size_t>(count);
+  size_t i = 0;
+  for (; i + 4 <= size; i += 4) wasm_v128_store(to + i, wasm_v128_load(from + i));
+  for (; i < size; ++i) to[i] = from[i];
+}
+
 // Fills the columns of one output pixel: [depth taps][height taps][width taps][group_in].
 class Gatherer {
  public:
   Gatherer(const Window& window, int64_t channels, int64_t group_in)
       : window_(window), channels_(channels), group_in_(group_in) {}
 
-  void gather(const float* image, std::array<int64_t, 3> pixel, float* columns) const {
+  void gather(const float* image, const std::array<int64_t, 3>& pixel, float* columns) const {
     const WindowAxis& depth = window_.depth();
     const WindowAxis& height = window_.height();
     const TapRange taps = taps_inside(window_.width(), pixel[2]);
@@ -54,25 +62,30 @@ class Gatherer {
       std::fill_n(columns, width.kernel * group_in_, 0.0f);
       return;
     }
-    std::fill_n(columns, taps.begin * group_in_, 0.0f);
+    if (taps.begin > 0) std::fill_n(columns, taps.begin * group_in_, 0.0f);
     const float* from = row + input_position(width, x, taps.begin) * channels_;
     float* to = columns + taps.begin * group_in_;
     const bool contiguous = width.dilation == 1 && group_in_ == channels_;
     const int64_t runs = contiguous ? 1 : taps.count();
     const int64_t run = contiguous ? taps.count() * channels_ : group_in_;
     for (int64_t t = 0; t < runs; ++t, to += run, from += width.dilation * channels_) {
-      std::memcpy(to, from, static_cast<size_t>(run) * sizeof(float));
+      copy_run(from, run, to);
     }
-    std::fill_n(columns + taps.end * group_in_, (width.kernel - taps.end) * group_in_, 0.0f);
+    if (taps.end < width.kernel) {
+      std::fill_n(columns + taps.end * group_in_, (width.kernel - taps.end) * group_in_, 0.0f);
+    }
   }
 
   const Window& window_;
   int64_t channels_, group_in_;
 };
 
-std::array<int64_t, 3> pixel_at(const Window& window, int64_t index) {
-  const int64_t plane = window.height().out * window.width().out;
-  return {index / plane, index % plane / window.width().out, index % window.width().out};
+void next_pixel(const Window& window, std::array<int64_t, 3>& pixel) {
+  if (++pixel[2] < window.width().out) return;
+  pixel[2] = 0;
+  if (++pixel[1] < window.height().out) return;
+  pixel[1] = 0;
+  ++pixel[0];
 }
 
 // One image and one group; x and y point at the group's first channel.
@@ -85,10 +98,11 @@ void conv_dense(const GemmTileF32& base, const ConvShape& shape, int64_t group_i
   GemmTileF32 tile = base;
   tile.a = scratch;
   tile.lda = base.k;
+  std::array<int64_t, 3> pixel{0, 0, 0};
   for (int64_t first = 0; first < pixels; first += block) {
     tile.m = std::min(block, pixels - first);
-    for (int64_t i = 0; i < tile.m; ++i) {
-      gatherer.gather(x, pixel_at(shape.window, first + i), scratch + i * base.k);
+    for (int64_t i = 0; i < tile.m; ++i, next_pixel(shape.window, pixel)) {
+      gatherer.gather(x, pixel, scratch + i * base.k);
     }
     tile.c = y + first * base.ldc;
     kernel->run(tile);

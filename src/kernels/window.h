@@ -52,7 +52,8 @@ inline TapRange taps_inside(const WindowAxis& axis, int64_t out) {
   const int64_t origin = out * axis.stride - axis.pad;
   const auto first_at = [&](int64_t position) {  // first tap at or after it
     const int64_t distance = position - origin;
-    return distance <= 0 ? 0 : (distance + axis.dilation - 1) / axis.dilation;
+    if (distance <= 0) return int64_t{0};
+    return axis.dilation == 1 ? distance : (distance + axis.dilation - 1) / axis.dilation;
   };
   const int64_t end = first_at(axis.in);
   return {first_at(0), end < axis.kernel ? end : axis.kernel};

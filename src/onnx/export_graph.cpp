@@ -65,8 +65,14 @@ class GraphWriter {
     return std::find(graph_.inputs.begin(), graph_.inputs.end(), id) != graph_.inputs.end();
   }
 
+  // Passes leave constants behind that nothing uses any more; they are not written.
+  bool is_constant_in_use(ValueId id) const {
+    const Value& value = graph_.value(id);
+    return value.is_constant() &&
+           (!value.uses().empty() || is_input(id) || graph_.is_output(id));
+  }
   bool is_initializer(ValueId id) const {
-    return graph_.value(id).is_constant() && (free_initializers_ || is_input(id));
+    return is_constant_in_use(id) && (free_initializers_ || is_input(id));
   }
 
   void write_initializers(Writer& message) const {
@@ -80,7 +86,7 @@ class GraphWriter {
 
   void write_constants(Writer& message) const {
     for (ValueId id = 0; id < graph_.value_count(); ++id) {
-      if (graph_.value(id).is_constant() && !is_initializer(id)) write_constant(message, id);
+      if (is_constant_in_use(id) && !is_initializer(id)) write_constant(message, id);
     }
   }
 

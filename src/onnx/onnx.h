@@ -27,13 +27,15 @@ struct ImportOptions {
 };
 
 // Model-local functions are inlined, Constant nodes become initializers, the node order is made
-// topological. `bytes` is borrowed: large initializers point into it and keep `owner` alive.
+// topological. `bytes` is borrowed: large initializers point into it and keep `owner` alive; with
+// a null owner everything is copied.
 // Throws kInvalidModel, kUnsupportedModel, kInvalidGraph, kLimitExceeded.
 Graph load_onnx(std::span<const uint8_t> bytes, std::shared_ptr<const void> owner,
                 const ImportOptions& options = {});
 Graph load_onnx(std::vector<uint8_t> bytes, const ImportOptions& options = {});
 
-// Plain ONNX only: throws kInvalidState if a node of the eightfold domain is left.
+// Plain ONNX only: throws kInvalidState if a node of the eightfold domain is left. The same graph
+// gives the same bytes; constants that nothing uses are not written.
 std::vector<uint8_t> save_onnx(const Graph& graph);
 
 }  // namespace eightfold

@@ -18,7 +18,7 @@ namespace eightfold {
 namespace {
 
 constexpr int kStepLimit = 100000;
-constexpr int kDepthLimit = 2000;
+constexpr int kDepthLimit = 600;
 constexpr int kNestingLimit = 50;
 constexpr int kMaxRepeat = 1000;
 
@@ -207,13 +207,32 @@ class Matcher {
                   [&](size_t after) { return run(sequence, index + 1, after, next); });
   }
 
-  // Greedy: one more of the atom first, then what follows it.
+  // Greedy: as many of the atom as there are, then fewer.
   bool repeat(const Atom& atom, int done, size_t at, const Next& next) {
-    if (++steps_ > kStepLimit || depth_ > kDepthLimit) {
-      throw Error(ErrorCode::kLimitExceeded, "a name pattern takes too many steps",
-                  "write it without nested repeats");
+    if (++depth_ > kDepthLimit) too_much();
+    const bool matched = atom.kind == Atom::Kind::kChars ? repeat_chars(atom, at, next)
+                                                         : repeat_group(atom, done, at, next);
+    --depth_;
+    return matched;
+  }
+
+  bool repeat_chars(const Atom& atom, size_t at, const Next& next) {
+    const auto at_most = static_cast<size_t>(atom.at_most);
+    const auto at_least = static_cast<size_t>(atom.at_least);
+    size_t count = 0;
+    while (count < at_most && at + count < text_.size() &&
+           atom.chars.test(static_cast<unsigned char>(text_[at + count]))) {
+      ++count;
     }
-    ++depth_;
+    for (++count; count-- > at_least;) {
+      if (++steps_ > kStepLimit) too_much();
+      if (next(at + count)) return true;
+    }
+    return false;
+  }
+
+  bool repeat_group(const Atom& atom, int done, size_t at, const Next& next) {
+    if (++steps_ > kStepLimit) too_much();
     const bool more = done < atom.at_most && once(
                                                  atom, at,
                                                  [&](size_t after) {
@@ -222,20 +241,18 @@ class Matcher {
                                                    return (after != at || done < atom.at_least) &&
                                                           repeat(atom, done + 1, after, next);
                                                  });
-    const bool matched = more || (done >= atom.at_least && next(at));
-    --depth_;
-    return matched;
+    return more || (done >= atom.at_least && next(at));
+  }
+
+  [[noreturn]] static void too_much() {
+    throw Error(ErrorCode::kLimitExceeded, "a name pattern takes too many steps",
+                "write it without nested repeats");
   }
 
   bool once(const Atom& atom, size_t at, const Next& next) {
-    switch (atom.kind) {
-      case Atom::Kind::kStart: return at == 0 && next(at);
-      case Atom::Kind::kEnd: return at == text_.size() && next(at);
-      case Atom::Kind::kGroup: return alternatives(*atom.group, at, next);
-      case Atom::Kind::kChars: break;
-    }
-    return at < text_.size() && atom.chars.test(static_cast<unsigned char>(text_[at])) &&
-           next(at + 1);
+    if (atom.kind == Atom::Kind::kStart) return at == 0 && next(at);
+    if (atom.kind == Atom::Kind::kEnd) return at == text_.size() && next(at);
+    return alternatives(*atom.group, at, next);
   }
 
   std::string_view text_;

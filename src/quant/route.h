@@ -58,6 +58,9 @@ struct PreparedModel {
 
   // Per quantized layer and output channel: added to the float bias at convert. Keyed by node.
   std::map<NodeId, std::vector<float>> bias_correction;
+  // Per quantized layer: its float weight moved onto the int8 grid, so that convert rounds it to
+  // just these integers. Keyed by node.
+  std::map<NodeId, Tensor> rounded_weight;
 };
 
 PreparedModel prepare(const Graph& fused, const QConfigMapping& mapping,
@@ -65,7 +68,8 @@ PreparedModel prepare(const Graph& fused, const QConfigMapping& mapping,
 
 // ---------------------------------------------------------------- calibrate
 // Streams samples through the float graph and feeds the observers; one sample is a sequence of
-// steps of one node each:  c.start(feeds); while (c.step()) {}  Throws kInvalidData on NaN, naming the node.
+// steps of one node each:  c.start(feeds); while (c.step()) {}  Throws kInvalidData on NaN, naming
+// the node.
 class Calibrator {
  public:
   explicit Calibrator(PreparedModel& model);
@@ -79,8 +83,9 @@ class Calibrator {
   std::unique_ptr<Impl> impl_;
 };
 
-// Empirical bias correction: one more pass over the same data, after calibration.
-// Per layer and channel the mean of (float output - output with quantized weight and input).
+// Empirical bias correction: one more pass over the same data, after calibration. Rounds the
+// weights of each layer so that their error at the mean input vanishes, then takes per channel the
+// mean of (float output - output with quantized weight and input).
 class BiasCorrector {
  public:
   explicit BiasCorrector(PreparedModel& model);
@@ -88,7 +93,7 @@ class BiasCorrector {
   void start(const Feeds& feeds);
   bool step();
   void observe(const Feeds& feeds);
-  void finish();  // writes model.bias_correction
+  void finish();  // writes model.rounded_weight and model.bias_correction
 
  private:
   struct Impl;

@@ -32,7 +32,7 @@ using Feeds = std::vector<NamedTensor>;
 using Tap = std::function<void(ValueId, const TensorView&)>;
 
 struct SessionOptions {
-  std::vector<ValueId> taps;  // values that Tap is called with
+  std::vector<ValueId> taps = {};  // values that Tap is called with
   int64_t memory_limit_bytes = int64_t{4} << 30;
   int plan_cache = 4;  // signatures kept
 };

@@ -22,7 +22,8 @@ interface Api {
   quantize(model: Uint8Array, options: QuantizeOptions): Promise<QuantizeResult>;
 }
 
-const kEntry = '../../bindings/js/index.ts';
+// As built, not as written: the scripts look for the wasm module beside themselves.
+const kEntry = '../../dist/js/index.js';
 let api: Promise<Api> | undefined;
 
 function eightfoldApi(): Promise<Api> {

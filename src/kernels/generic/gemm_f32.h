@@ -12,13 +12,15 @@
 namespace eightfold {
 namespace {
 
+constexpr size_t kPanel = kPanelF32;
+
 struct GemmSteps {
   size_t k, lda, ldc, panel;  // panel: floats between packed panels
   v128_t lo, hi;
 };
 
 void store_columns(v128_t left, v128_t right, size_t columns, float* c) {
-  alignas(16) float values[kPanelF32];
+  alignas(16) float values[kPanel];
   wasm_v128_store(values, left);
   wasm_v128_store(values + 4, right);
   for (size_t i = 0; i < columns; ++i) c[i] = values[i];
@@ -37,13 +39,13 @@ inline void gemm_tile(const float* a, const float* packed, const GemmSteps& step
       acc[r][2 * p] = wasm_v128_load(panels[p]);
       acc[r][2 * p + 1] = wasm_v128_load(panels[p] + 4);
     }
-    panels[p] += kPanelF32;
+    panels[p] += kPanel;
   }
   for (size_t k = 0; k < steps.k; ++k) {
     for (int p = 0; p < P; ++p) {
       const v128_t left = wasm_v128_load(panels[p]);
       const v128_t right = wasm_v128_load(panels[p] + 4);
-      panels[p] += kPanelF32;
+      panels[p] += kPanel;
       for (int r = 0; r < R; ++r) {
         const v128_t value = wasm_v128_load32_splat(rows[r] + k);
         acc[r][2 * p] = multiply_add(value, left, acc[r][2 * p]);
@@ -52,13 +54,13 @@ inline void gemm_tile(const float* a, const float* packed, const GemmSteps& step
     }
   }
   for (int p = 0; p < P; ++p) {
-    const size_t first = static_cast<size_t>(p * kPanelF32);
-    const size_t width = columns - first < kPanelF32 ? columns - first : kPanelF32;
+    const size_t first = static_cast<size_t>(p) * kPanel;
+    const size_t width = columns - first < kPanel ? columns - first : kPanel;
     for (int r = 0; r < R; ++r) {
       const v128_t left = clamp_f32(acc[r][2 * p], steps.lo, steps.hi);
       const v128_t right = clamp_f32(acc[r][2 * p + 1], steps.lo, steps.hi);
       float* out = c + static_cast<size_t>(r) * steps.ldc + first;
-      if (width == kPanelF32) {
+      if (width == kPanel) {
         wasm_v128_store(out, left);
         wasm_v128_store(out + 4, right);
       } else {
@@ -72,11 +74,11 @@ inline void gemm_tile(const float* a, const float* packed, const GemmSteps& step
 template <int R, int P>
 void gemm_strip(const float* a, const float* packed, const GemmSteps& steps, size_t n, float* c) {
   size_t column = 0;
-  for (; column + (P - 1) * kPanelF32 < n; column += P * kPanelF32) {
+  for (; column + (P - 1) * kPanel < n; column += P * kPanel) {
     gemm_tile<R, P>(a, packed, steps, n - column, c + column);
     packed += P * steps.panel;
   }
-  for (; column < n; column += kPanelF32, packed += steps.panel) {
+  for (; column < n; column += kPanel, packed += steps.panel) {
     gemm_tile<R, 1>(a, packed, steps, n - column, c + column);
   }
 }
@@ -86,12 +88,12 @@ void gemm_f32_run(const GemmTileF32& tile) {
   const GemmSteps steps{k,
                         static_cast<size_t>(tile.lda),
                         static_cast<size_t>(tile.ldc),
-                        (k + 1) * kPanelF32,
+                        (k + 1) * kPanel,
                         wasm_f32x4_splat(tile.clamp.lo),
                         wasm_f32x4_splat(tile.clamp.hi)};
   const size_t m = static_cast<size_t>(tile.m), whole = m / 4 * 4;
   const float* packed = tile.packed;
-  for (size_t column = 0; column < n && whole; column += kPanelF32, packed += steps.panel) {
+  for (size_t column = 0; column < n && whole; column += kPanel, packed += steps.panel) {
     for (size_t row = 0; row < whole; row += 4) {
       gemm_tile<4, 1>(tile.a + row * steps.lda, packed, steps, n - column,
                       tile.c + row * steps.ldc + column);

@@ -1,0 +1,188 @@
+// The verbs and handles of Eightfold, as interfaces: local.ts runs them in this thread, worker.ts in
+// a module worker. All verbs are asynchronous, so that code does not care which.
+import type {
+  Feeds,
+  Format,
+  LongCallOptions,
+  ModelInfo,
+  QuantizationOptions,
+  QuantizeOptions,
+  QuantizeResult,
+  Samples,
+  Tensor,
+} from './types.ts';
+
+/** Something that lives in wasm memory until `delete()`, or the end of a `using` block. */
+export interface Handle {
+  delete(): void;
+  [Symbol.dispose](): void;
+}
+
+/** A model at any stage of the route. Verbs do not change it: they return the next one. */
+export interface Model extends Handle {
+  readonly info: ModelInfo;
+  /** One line per node. */
+  text(): Promise<string>;
+}
+
+/** A fused model with its observers. */
+export interface PreparedModel extends Handle {
+  /** Number of samples it was calibrated with. */
+  samples(): Promise<number>;
+}
+
+export interface RunOptions {
+  signal?: AbortSignal;
+}
+
+export interface NodeTime {
+  node: string;
+  opType: string;
+  ms: number;
+}
+
+export interface SessionStats {
+  /** Bytes of the memory that all activations share, and the least that could do. */
+  arenaBytes: number;
+  arenaLowerBound: number;
+  /** Bytes of weights in kernel form. */
+  packedBytes: number;
+  /** Input signatures planned so far. */
+  plans: number;
+}
+
+/** Runs a model. Runs of one session wait for each other. */
+export interface Session extends Handle {
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  run(feeds: Feeds, options?: RunOptions): Promise<Record<string, Tensor>>;
+  /** Time of each node in one run. */
+  profile(feeds: Feeds, options?: RunOptions): Promise<NodeTime[]>;
+  stats(): Promise<SessionStats>;
+}
+
+/** The bytes of external data files: by name, or as a function for the parts that are wanted. */
+export type ExternalData =
+  | Readonly<Record<string, Uint8Array | ArrayBuffer>>
+  | ((location: string, offset: number, length: number) => Uint8Array);
+
+export interface LoadOptions {
+  externalData?: ExternalData;
+}
+
+/** An observer by name, with the fields of its kind; those not given keep their defaults. */
+export interface ObserverConfig {
+  observer?: string;
+  dtype?: string;
+  qscheme?:
+    | 'per_tensor_affine'
+    | 'per_tensor_symmetric'
+    | 'per_channel_affine'
+    | 'per_channel_symmetric';
+  quantMin?: number;
+  quantMax?: number;
+  reduceRange?: boolean;
+  eps?: number;
+  chAxis?: number;
+  averagingConstant?: number;
+  bins?: number;
+  isDynamic?: boolean;
+  scale?: number;
+  zeroPoint?: number;
+}
+
+/** `null` leaves a node float. */
+export type QConfig = { activation?: ObserverConfig; weight?: ObserverConfig } | null;
+
+/** Which nodes get which QConfig; later styles win over earlier ones. */
+export interface QConfigMapping {
+  global?: QConfig;
+  objectType?: readonly [op: string, qconfig: QConfig][];
+  moduleNameRegex?: readonly [pattern: string, qconfig: QConfig][];
+  moduleName?: readonly [name: string, qconfig: QConfig][];
+  moduleNameObjectTypeOrder?: readonly [name: string, op: string, index: number, qconfig: QConfig][];
+}
+
+/** The short form, or a mapping. */
+export type PrepareOptions =
+  | QuantizationOptions
+  | { backend?: string; qconfigMapping: QConfigMapping };
+
+export interface CalibrateOptions extends LongCallOptions {
+  /** Use at most this many samples. Default all. */
+  samples?: number;
+}
+
+export interface LayerComparison {
+  node: string;
+  opType: string;
+  output: string;
+  /** dB; absent when the layer's values were exactly equal or could not be compared. */
+  sqnr?: number;
+  maxAbsError: number;
+}
+
+export interface OutputComparison {
+  name: string;
+  /** dB; `Infinity` for equal values. */
+  sqnr: number;
+  maxAbsError: number;
+  /** Share of rows whose largest element is at the same index, 0..1; 1 where there are no rows. */
+  argmaxAgreement: number;
+}
+
+export interface Comparison {
+  samples: number;
+  layers: LayerComparison[];
+  outputs: OutputComparison[];
+}
+
+export interface Memory {
+  /** Bytes of the wasm heap, which only grows. */
+  heapBytes: number;
+  /** Bytes in use on it. */
+  allocatedBytes: number;
+}
+
+/** Bytes of an ONNX file, or a model loaded from one. */
+export type ModelSource = Uint8Array | ArrayBuffer | Model;
+
+/** One instance of the core with its own memory. */
+export interface Eightfold {
+  /** The build in use and the kernels it runs, for example `{variant: 'simd128', isa: 'simd128'}`. */
+  readonly build: { readonly variant: string; readonly isa: string };
+
+  loadModel(bytes: Uint8Array | ArrayBuffer, options?: LoadOptions): Promise<Model>;
+  inspect(model: ModelSource, options?: LoadOptions): Promise<ModelInfo>;
+
+  /** Folds and fuses by the backend's patterns. */
+  fuse(model: Model, options?: { backend?: string }): Promise<Model>;
+  /** Decides what is quantized and how, and attaches observers. */
+  prepare(fused: Model, options?: PrepareOptions): Promise<PreparedModel>;
+  /** Streams samples through the float model. */
+  calibrate(prepared: PreparedModel, samples: Samples, options?: CalibrateOptions): Promise<void>;
+  /** Corrects each layer's mean error in one more pass over the same samples. */
+  correctBias(prepared: PreparedModel, samples: Samples, options?: CalibrateOptions): Promise<void>;
+  /** The reference quantized model (QDQ). */
+  convert(prepared: PreparedModel): Promise<Model>;
+  /** int8 operators in place of QDQ groups. */
+  lower(quantized: Model): Promise<Model>;
+  /** An ONNX file. `format` is for quantized models: `qdq`, or `qoperator` (lowered when needed). */
+  toOnnx(model: Model, options?: { format?: Format }): Promise<Uint8Array<ArrayBuffer>>;
+
+  /** Float, QDQ and QOperator models. */
+  createSession(model: ModelSource, options?: LoadOptions): Promise<Session>;
+  /** All verbs in order. */
+  quantize(model: ModelSource, options: QuantizeOptions & LoadOptions): Promise<QuantizeResult>;
+  /** Float against quantized, layer by layer, on the same samples. */
+  compare(
+    float: ModelSource,
+    quantized: ModelSource,
+    samples: Samples,
+    options?: CalibrateOptions,
+  ): Promise<Comparison>;
+
+  backendNames(): Promise<string[]>;
+  observerNames(): Promise<string[]>;
+  memory(): Promise<Memory>;
+}

@@ -1,0 +1,153 @@
+// Eightfold in this thread: each verb of api.ts on one instance of the core.
+import type * as api from './api.ts';
+import type { Core, CoreModel } from './core.ts';
+import { call } from './errors.ts';
+import { LocalModel, LocalPrepared, LocalSession, rawModel, rawPrepared } from './handles.ts';
+import { type Loaded, loadCore } from './load.ts';
+import { Pace } from './pace.ts';
+import { calibratePass, comparable, comparisonOf, correctPass, walk } from './passes.ts';
+import { checkFormat, exportModel, kDefaultBackend, prepareOptions, quantize } from './quantize.ts';
+import { Replay } from './samples.ts';
+import { withScope } from './scope.ts';
+import { loadRaw, openModel } from './source.ts';
+import type {
+  Format,
+  InitOptions,
+  ModelInfo,
+  QuantizeOptions,
+  QuantizeResult,
+  Samples,
+} from './types.ts';
+
+export class LocalEightfold implements api.Eightfold {
+  readonly build: { readonly variant: string; readonly isa: string };
+  readonly #core: Core;
+
+  constructor({ core, variant }: Loaded) {
+    this.#core = core;
+    this.build = { variant, isa: call(() => core.isa()) };
+  }
+
+  #model(make: () => CoreModel): api.Model {
+    return new LocalModel(call(make));
+  }
+
+  async loadModel(bytes: Uint8Array | ArrayBuffer, options?: api.LoadOptions): Promise<api.Model> {
+    return new LocalModel(loadRaw(this.#core, bytes, options));
+  }
+
+  async inspect(model: api.ModelSource, options?: api.LoadOptions): Promise<ModelInfo> {
+    return withScope(async (scope) => {
+      const raw = openModel(this.#core, scope, model, options);
+      return JSON.parse(call(() => raw.info())) as ModelInfo;
+    });
+  }
+
+  async fuse(model: api.Model, { backend = kDefaultBackend } = {}): Promise<api.Model> {
+    return this.#model(() => this.#core.fuse(rawModel(model), backend));
+  }
+
+  async prepare(fused: api.Model, options: api.PrepareOptions = {}): Promise<api.PreparedModel> {
+    const { backend = kDefaultBackend } = options;
+    const raw = rawModel(fused);
+    return new LocalPrepared(call(() => this.#core.prepare(raw, backend, prepareOptions(options))));
+  }
+
+  async calibrate(
+    prepared: api.PreparedModel,
+    samples: Samples,
+    options: api.CalibrateOptions = {},
+  ): Promise<void> {
+    const replay = new Replay(samples, options.samples);
+    await calibratePass(this.#core, rawPrepared(prepared), replay, { pace: new Pace(options) });
+  }
+
+  async correctBias(
+    prepared: api.PreparedModel,
+    samples: Samples,
+    options: api.CalibrateOptions = {},
+  ): Promise<void> {
+    const replay = new Replay(samples, options.samples);
+    await correctPass(this.#core, rawPrepared(prepared), replay, new Pace(options));
+  }
+
+  async convert(prepared: api.PreparedModel): Promise<api.Model> {
+    return this.#model(() => this.#core.convert(rawPrepared(prepared)));
+  }
+
+  async lower(quantized: api.Model): Promise<api.Model> {
+    return this.#model(() => this.#core.lower(rawModel(quantized)));
+  }
+
+  async toOnnx(
+    model: api.Model,
+    { format }: { format?: Format } = {},
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    if (format) checkFormat(format);
+    const raw = rawModel(model);
+    return withScope(async (scope) =>
+      call(() => {
+        const stage = raw.stage();
+        if (stage === 'float' || stage === 'fused') return raw.save();
+        const wanted = format ?? (stage === 'lowered' ? 'qoperator' : 'qdq');
+        const lowers = stage === 'quantized' && wanted === 'qoperator';
+        const lowered = lowers ? scope.hold(this.#core.lower(raw)) : raw;
+        return exportModel(this.#core, scope, { quantized: raw, lowered }, wanted);
+      }),
+    );
+  }
+
+  async createSession(model: api.ModelSource, options?: api.LoadOptions): Promise<api.Session> {
+    return withScope(async (scope) => {
+      const raw = openModel(this.#core, scope, model, options);
+      return new LocalSession(call(() => this.#core.makeSession(raw)));
+    });
+  }
+
+  quantize(
+    model: api.ModelSource,
+    options: QuantizeOptions & api.LoadOptions,
+  ): Promise<QuantizeResult> {
+    return quantize(this.#core, model, options);
+  }
+
+  compare(
+    float: api.ModelSource,
+    quantized: api.ModelSource,
+    samples: Samples,
+    options: api.CalibrateOptions = {},
+  ): Promise<api.Comparison> {
+    return withScope(async (scope) => {
+      const core = this.#core;
+      const [left, right] = [float, quantized].map((source) => {
+        const raw = openModel(core, scope, source);
+        const made = comparable(core, raw, kDefaultBackend);
+        return made ? scope.hold(made) : raw;
+      }) as [CoreModel, CoreModel];
+      const comparator = scope.hold(call(() => core.makeComparator(left, right)));
+      const pace = new Pace(options);
+      await walk(comparator, new Replay(samples, options.samples), { pace, phase: 'compare' });
+      return comparisonOf(comparator);
+    });
+  }
+
+  async backendNames(): Promise<string[]> {
+    return call(() => this.#core.backendNames());
+  }
+
+  async observerNames(): Promise<string[]> {
+    return call(() => this.#core.observerNames());
+  }
+
+  async memory(): Promise<api.Memory> {
+    return {
+      heapBytes: call(() => this.#core.heapBytes()),
+      allocatedBytes: call(() => this.#core.allocatedBytes()),
+    };
+  }
+}
+
+/** A new instance, with memory of its own. */
+export async function createInstance(options: InitOptions = {}): Promise<api.Eightfold> {
+  return new LocalEightfold(await loadCore(options));
+}

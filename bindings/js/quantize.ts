@@ -1,0 +1,136 @@
+// The main job: all verbs in order, from bytes to bytes with a report.
+import type { LoadOptions, ModelSource } from './api.ts';
+import type { Core, CoreComparator, CoreModel, CorePrepared } from './core.ts';
+import { call, EightfoldError } from './errors.ts';
+import { Pace } from './pace.ts';
+import { calibratePass, correctPass, optionalSqnr, outputRows, walk } from './passes.ts';
+import { Replay } from './samples.ts';
+import { type Scope, withScope } from './scope.ts';
+import { openModel } from './source.ts';
+import { copyFeeds, toWire } from './tensors.ts';
+import type { Feeds, Format, QuantizeOptions, QuantizeResult, Remark, Report } from './types.ts';
+
+export const kDefaultBackend = 'wasm';
+const kDefaultCompared = 8;
+
+interface CoreReport {
+  bytes: { float: number; int8: number };
+  macs: { total: number; int8: number };
+  calibrationSamples: number;
+  outputs: Parameters<typeof outputRows>[0];
+  layers: (Omit<Report['layers'][number], 'sqnr'> & { sqnr: number | null })[];
+  remarks: Remark[];
+}
+
+function reportOf(text: string): Report {
+  const raw = JSON.parse(text) as CoreReport;
+  const { total, int8 } = raw.macs;
+  return {
+    bytes: raw.bytes,
+    int8MacShare: total > 0 ? int8 / total : 0,
+    macs: total,
+    samples: raw.calibrationSamples,
+    layers: raw.layers.map(({ sqnr, ...layer }) => ({ ...layer, ...optionalSqnr(sqnr) })),
+    remarks: raw.remarks,
+    outputs: outputRows(raw.outputs),
+  };
+}
+
+/** Options of prepare as the core reads them. */
+export function prepareOptions(options: object): string {
+  return JSON.stringify(options, (key, value) => (key === 'backend' ? undefined : value));
+}
+
+export function checkFormat(format: Format): void {
+  if (format === 'qdq' || format === 'qoperator') return;
+  throw new EightfoldError('invalid_config', `unknown format '${String(format)}'`, {
+    hint: "Known: 'qdq', 'qoperator'.",
+  });
+}
+
+/** The exported file; `lowered` is there already. */
+export function exportModel(
+  core: Core,
+  scope: Scope,
+  models: { quantized: CoreModel; lowered: CoreModel },
+  format: Format,
+): Uint8Array<ArrayBuffer> {
+  const made =
+    format === 'qdq' ? core.toQdq(models.quantized) : core.toQOperator(models.lowered);
+  return scope.hold(made).save();
+}
+
+class Route {
+  readonly #core: Core;
+  readonly #scope: Scope;
+  readonly #options: QuantizeOptions;
+  readonly #pace: Pace;
+  readonly #samples: Replay;
+  /** The first samples, for the comparison; copies, as the user may reuse the arrays. */
+  readonly #first: Feeds[] = [];
+
+  constructor(core: Core, scope: Scope, options: QuantizeOptions) {
+    this.#core = core;
+    this.#scope = scope;
+    this.#options = options;
+    this.#pace = new Pace(options);
+    this.#samples = new Replay(options.calibration, options.samples);
+  }
+
+  async run(source: ModelSource, load: LoadOptions): Promise<QuantizeResult> {
+    const core = this.#core;
+    const hold = <T extends { delete(): void }>(handle: T) => this.#scope.hold(handle);
+    const pace = this.#pace;
+    const { backend = kDefaultBackend, format = 'qdq' } = this.#options;
+    checkFormat(format);
+
+    const model = await pace.phase('load', () => openModel(core, this.#scope, source, load));
+    const fused = await pace.phase('fuse', () => hold(core.fuse(model, backend)));
+    const prepared = await pace.phase('prepare', () => hold(this.#prepare(fused, backend)));
+    await this.#observe(prepared);
+    const quantized = await pace.phase('convert', () => hold(core.convert(prepared)));
+    const lowered = await pace.phase('lower', () => hold(core.lower(quantized)));
+    const comparator = await this.#compare(prepared, lowered);
+    const file = await pace.phase('export', () =>
+      exportModel(core, this.#scope, { quantized, lowered }, format),
+    );
+    const sample = toWire(this.#first[0] ?? {});
+    const bytes = model.fileBytes();
+    const text = call(() =>
+      core.report(prepared, lowered, comparator, sample, bytes, file.byteLength),
+    );
+    return { model: file, report: reportOf(text) };
+  }
+
+  #prepare(fused: CoreModel, backend: string): CorePrepared {
+    const { observer, perTensor, activations, exclude } = this.#options;
+    const options = prepareOptions({ observer, perTensor, activations, exclude });
+    return this.#core.prepare(fused, backend, options);
+  }
+
+  async #observe(prepared: CorePrepared): Promise<void> {
+    const wanted = Math.max(1, this.#options.compareSamples ?? kDefaultCompared);
+    const seen = (feeds: Feeds) => {
+      if (this.#first.length < wanted) this.#first.push(copyFeeds(feeds));
+    };
+    await calibratePass(this.#core, prepared, this.#samples, { pace: this.#pace, seen });
+    if (this.#options.biasCorrection === false) return;
+    await correctPass(this.#core, prepared, this.#samples, this.#pace);
+  }
+
+  async #compare(prepared: CorePrepared, lowered: CoreModel): Promise<CoreComparator | null> {
+    if (this.#options.compareSamples === 0) return null;
+    const float = this.#scope.hold(call(() => prepared.graph()));
+    const comparator = this.#scope.hold(call(() => this.#core.makeComparator(float, lowered)));
+    await walk(comparator, new Replay(this.#first), { pace: this.#pace, phase: 'compare' });
+    return comparator;
+  }
+}
+
+export function quantize(
+  core: Core,
+  source: ModelSource,
+  options: QuantizeOptions & LoadOptions,
+): Promise<QuantizeResult> {
+  return withScope((scope) => new Route(core, scope, options).run(source, options));
+}

@@ -1,0 +1,5 @@
+// The script that runs in the module worker.
+import { expose } from 'comlink';
+import { makeDesk } from './worker_desk.ts';
+
+expose(makeDesk());

@@ -1,0 +1,56 @@
+// What crosses between a page and its worker, beside plain data: handles as numbers, the place of
+// samples that are pulled one by one, results and errors in envelopes.
+import type { ErrorParts } from './errors.ts';
+import type { Feeds, InitOptions, ModelInfo, Progress } from './types.ts';
+
+export interface HandleRef {
+  readonly eightfoldHandle: number;
+}
+export const isHandleRef = (value: unknown): value is HandleRef =>
+  typeof value === 'object' && value !== null && 'eightfoldHandle' in value;
+
+/** Stands where the samples were among the arguments. */
+export const kSamplesHere = { eightfoldSamples: true } as const;
+export const isSamplesHere = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && 'eightfoldSamples' in value;
+
+/** What a client knows of a handle without asking. */
+export interface HandleFacts extends HandleRef {
+  kind: 'model' | 'prepared' | 'session';
+  info?: ModelInfo;
+  inputNames?: readonly string[];
+  outputNames?: readonly string[];
+}
+
+export type Answer = { value: unknown } | { error: ErrorParts };
+
+export interface Request {
+  /** Names this call for abort(). */
+  id: number;
+  /** The handle whose method is called; none for a verb. */
+  target?: HandleRef;
+  method: string;
+  args: unknown[];
+  /** The last argument takes `signal` and `onProgress`. */
+  isLong: boolean;
+}
+
+/** Samples on the client's side; the worker pulls. */
+export interface SampleSource {
+  total: number | undefined;
+  open(): number;
+  next(walk: number): Promise<Feeds | null>;
+  close(walk: number): Promise<void>;
+}
+
+/** What the worker exposes. */
+export interface DeskApi {
+  init(options: InitOptions): Promise<Answer>;
+  call(
+    request: Request,
+    onProgress: ((progress: Progress) => void) | null,
+    samples: SampleSource | null,
+  ): Promise<Answer>;
+  abort(id: number): void;
+  free(handle: HandleRef): void;
+}

@@ -1,0 +1,147 @@
+// See verbs.h. Remarks travel along: a result carries those of all verbs before it.
+#include "bindings/verbs.h"
+
+#include <emscripten/heap.h>
+#include <malloc.h>
+
+#include <algorithm>
+
+#include "bindings/convert.h"
+#include "bindings/config_json.h"
+#include "bindings/model_json.h"
+#include "core/error.h"
+#include "ir/text.h"
+#include "kernels/kernels.h"
+#include "onnx/onnx.h"
+#include "quant/report.h"
+
+namespace eightfold::bindings {
+namespace {
+
+using emscripten::val;
+
+ExternalDataReader external_reader(const val& reader) {
+  if (!reader.as<bool>()) return {};
+  return [reader](std::string_view location, int64_t offset, int64_t length) {
+    const std::string name(location);
+    const val bytes = reader(name, static_cast<double>(offset), static_cast<double>(length));
+    if (!bytes.as<bool>()) {
+      throw Error(ErrorCode::kInvalidModel, "the external data file '" + name + "' is not at hand",
+                  "Give its bytes in loadModel's externalData.");
+    }
+    return bytes_from_js(bytes);
+  };
+}
+
+// Appends what the verb had to say to what was said before.
+template <typename Verb>
+ModelHandle with_remarks(const Remarks& before, Verb&& verb) {
+  ModelHandle result{.graph = {}, .remarks = before};
+  result.graph = verb(&result.remarks);
+  return result;
+}
+
+}  // namespace
+
+ModelHandle load(const val& bytes, const val& reader) {
+  ImportOptions options;
+  options.external_data = external_reader(reader);
+  std::vector<uint8_t> copy = bytes_from_js(bytes);
+  const double file_bytes = static_cast<double>(copy.size());
+  return {load_onnx(std::move(copy), options), {}, file_bytes};
+}
+
+ModelHandle fuse_model(const ModelHandle& model, const std::string& backend_name) {
+  return with_remarks(model.remarks, [&](Remarks* remarks) {
+    return fuse(model.graph, backend(backend_name), remarks);
+  });
+}
+
+PreparedHandle prepare_model(const ModelHandle& fused, const std::string& backend_name,
+                             const std::string& options) {
+  const QConfigMapping mapping = mapping_from_json(options, fused.graph);
+  PreparedModel model = prepare(fused.graph, mapping, backend(backend_name));
+  return {std::make_shared<PreparedModel>(std::move(model)), fused.remarks};
+}
+
+ModelHandle convert_model(const PreparedHandle& prepared) {
+  return with_remarks(prepared.remarks,
+                      [&](Remarks* remarks) { return convert(*prepared.model, remarks); });
+}
+
+ModelHandle lower_model(const ModelHandle& quantized) {
+  return with_remarks(quantized.remarks,
+                      [&](Remarks* remarks) { return lower(quantized.graph, remarks); });
+}
+
+ModelHandle to_qdq_model(const ModelHandle& quantized) {
+  return with_remarks(quantized.remarks,
+                      [&](Remarks* remarks) { return to_qdq(quantized.graph, remarks); });
+}
+
+ModelHandle to_qoperator_model(const ModelHandle& lowered) {
+  return with_remarks(lowered.remarks,
+                      [&](Remarks* remarks) { return to_qoperator(lowered.graph, remarks); });
+}
+
+std::string model_info(const ModelHandle& model) { return model_info_json(model.graph); }
+std::string model_stage(const ModelHandle& model) {
+  return std::string(stage_name(stage_of(model.graph)));
+}
+std::string model_text(const ModelHandle& model) { return to_text(model.graph); }
+double model_file_bytes(const ModelHandle& model) { return model.file_bytes; }
+
+val save(const ModelHandle& model) {
+  if (model.graph.stage == Stage::kFused) return bytes_to_js(save_onnx(unfold(model.graph)));
+  return bytes_to_js(save_onnx(model.graph));
+}
+
+CalibratorHandle make_calibrator(const PreparedHandle& prepared) {
+  return CalibratorHandle(prepared.model);
+}
+BiasCorrectorHandle make_bias_corrector(const PreparedHandle& prepared) {
+  return BiasCorrectorHandle(prepared.model);
+}
+ComparatorHandle make_comparator(const ModelHandle& reference, const ModelHandle& quantized) {
+  return {std::make_unique<Comparator>(reference.graph, quantized.graph)};
+}
+
+ModelHandle prepared_graph(const PreparedHandle& prepared) {
+  return {prepared.model->graph, prepared.remarks};
+}
+int prepared_samples(const PreparedHandle& prepared) { return prepared.model->samples; }
+
+std::string report(const PreparedHandle& prepared, const ModelHandle& lowered,
+                   const ComparatorHandle* comparator, const val& sample, double float_bytes,
+                   double int8_bytes) {
+  ReportInputs inputs;
+  inputs.prepared = prepared.model.get();
+  inputs.lowered = &lowered.graph;
+  if (comparator) inputs.comparison = &comparator->worker->result();
+  inputs.remarks = lowered.remarks;
+  inputs.sample = feeds_from_js(sample);
+  inputs.float_bytes = static_cast<int64_t>(float_bytes);
+  inputs.int8_bytes = static_cast<int64_t>(int8_bytes);
+  return to_json(make_report(inputs), /*indent=*/-1);
+}
+
+val list_backends() { return names_to_js(backend_names()); }
+val list_observers() { return names_to_js(observer_names()); }
+
+val list_error_codes() {
+  val codes = val::array();
+#define EIGHTFOLD_LIST(name, text, meaning) codes.call<void>("push", std::string(text));
+  EIGHTFOLD_ERROR_CODES(EIGHTFOLD_LIST)
+#undef EIGHTFOLD_LIST
+  return codes;
+}
+
+std::string isa() { return std::string(isa_name(current_isa())); }
+void choose_isa(const std::string& name) { set_isa(name); }
+
+double heap_bytes() { return static_cast<double>(emscripten_get_heap_size()); }
+double allocated_bytes() {
+  return static_cast<double>(static_cast<size_t>(mallinfo().uordblks));
+}
+
+}  // namespace eightfold::bindings

@@ -1,0 +1,6 @@
+// Types of serve.mjs, for the page tests.
+export const kContentSecurityPolicy: string;
+export function serve(
+  folder: string,
+  options?: { port?: number },
+): Promise<{ url: string; close: () => Promise<void> }>;

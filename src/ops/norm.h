@@ -1,0 +1,36 @@
+// What the normalizations share: images, the per-channel step, checks of their operands.
+//   y = x * factor[c] + offset[c]
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "ops/op.h"
+
+namespace eightfold {
+
+// [N, C, spatial...] as images of `pixels` pixels.
+struct Images {
+  int64_t batch, channels, pixels;
+};
+Images images_of(std::span<const int64_t> shape);
+
+inline float norm_epsilon(const Node& node) { return node.float_attribute("epsilon", 1e-5f); }
+
+// `folded` holds the factors of all channels, then their offsets; x and y are channels-last.
+void scale_pixels(const float* x, const float* folded, int64_t pixels, int64_t channels, float* y);
+
+void infer_norm(InferContext& context);  // the output is as the input
+void require_float(const PlanContext& context);
+// Inputs [first, first + count) hold one float per channel of input 0, which has rank >= 2.
+void require_channels(const PlanContext& context, size_t first, size_t count);
+OpDef norm_row(std::string_view op_type, LayoutRule layout, OpState (*plan)(PlanContext&),
+               void (*run)(RunContext&));
+
+// norm_batch.cpp, norm_instance.cpp, norm_layer.cpp, lrn.cpp
+OpDef batch_norm_row();
+OpDef instance_norm_row();
+OpDef layer_norm_row();
+OpDef lrn_row();
+
+}  // namespace eightfold

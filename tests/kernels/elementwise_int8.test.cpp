@@ -1,0 +1,177 @@
+// Elementwise, pooling and conversion rows against their equations, at sizes around 16 elements.
+#include <catch_amalgamated.hpp>
+#include <cmath>
+#include <limits>
+
+#include "kernels/int8.h"
+#include "support/kernel_rows.h"
+
+using namespace eightfold;
+using namespace eightfold::test;
+
+namespace {
+
+constexpr int64_t kSizes[] = {0, 1, 15, 16, 17, 50};
+constexpr uint8_t kGuard = 0x5A;
+
+double expected_binary(const BinaryInt8& c, int64_t i, bool add) {
+  const auto* a = static_cast<const uint8_t*>(c.a);
+  const auto* b = static_cast<const uint8_t*>(c.b);
+  const float va =
+      c.a_scale * static_cast<float>(test_int8(a, c.is_signed, i * c.a_stride) - c.a_zero);
+  const float vb =
+      c.b_scale * static_cast<float>(test_int8(b, c.is_signed, i * c.b_stride) - c.b_zero);
+  const float mixed = add ? va + vb : va * vb;
+  const float value = mixed / c.y_scale + static_cast<float>(c.y_zero);
+  return std::clamp(std::nearbyint(static_cast<double>(value)), static_cast<double>(c.lo),
+                    static_cast<double>(c.hi));
+}
+
+template <class Kernel>
+void check_binary(bool add) {
+  for_each_row<Kernel>([&](const KernelRow& row, const Kernel& kernel) {
+    for (int64_t n : kSizes) {
+      for (int bits = 0; bits < 16; ++bits) {
+        const bool is_signed = bits & 1;
+        INFO(row.name << " n " << n << " case " << bits);
+        const auto a = test_bytes(static_cast<size_t>(n) + 1, 21, bits & 8);
+        const auto b = test_bytes(static_cast<size_t>(n) + 1, 22, bits & 8);
+        std::vector<uint8_t> y(static_cast<size_t>(n) + 2, kGuard);
+        BinaryInt8 call;
+        call.a = a.data() + (n > 0);
+        call.b = b.data() + (n > 0);
+        call.a_stride = bits & 2 ? 0 : 1;
+        call.b_stride = bits & 4 ? 0 : 1;
+        call.y = y.data() + 1;
+        call.n = n;
+        call.is_signed = is_signed;
+        call.a_scale = 0.5f;
+        call.b_scale = bits & 8 ? 1.0e30f : 0.25f;  // ties, or far out of range
+        call.y_scale = 0.5f;
+        call.a_zero = is_signed ? -3 : 120;
+        call.b_zero = is_signed ? 6 : 129;
+        call.y_zero = is_signed ? 2 : 128;
+        call.lo = is_signed ? -110 : 10;
+        call.hi = is_signed ? 100 : 230;
+        kernel.run(call);
+        for (int64_t i = 0; i < n; ++i) {
+          REQUIRE(test_int8(y.data() + 1, is_signed, i) == expected_binary(call, i, add));
+        }
+        REQUIRE(y.front() == kGuard);
+        REQUIRE(y.back() == kGuard);
+      }
+    }
+  });
+}
+
+}  // namespace
+
+TEST_CASE("AddInt8 rows", "[kernels][int8]") { check_binary<AddInt8>(true); }
+TEST_CASE("MulInt8 rows", "[kernels][int8]") { check_binary<MulInt8>(false); }
+
+TEST_CASE("MaxRowsInt8 and SumRowsInt8 rows", "[kernels][int8]") {
+  const auto each = [](auto check) {
+    for (int64_t n : kSizes) {
+      for (int64_t count : {0, 1, 2, 9, 300}) {
+        const auto data = test_bytes(static_cast<size_t>(n * count), 31, count == 300);
+        std::vector<const uint8_t*> rows;
+        for (int64_t r = 0; r < count; ++r) rows.push_back(data.data() + r * n);
+        for (bool is_signed : {false, true}) {
+          INFO("n " << n << " rows " << count << " signed " << is_signed);
+          check(rows, n, is_signed);
+        }
+      }
+    }
+  };
+  for_each_row<MaxRowsInt8>([&](const KernelRow& row, const MaxRowsInt8& kernel) {
+    INFO(row.name);
+    each([&](const std::vector<const uint8_t*>& rows, int64_t n, bool is_signed) {
+      std::vector<uint8_t> y(static_cast<size_t>(n) + 1, kGuard);
+      kernel.run(rows.data(), static_cast<int64_t>(rows.size()), n, is_signed, y.data());
+      for (int64_t i = 0; i < n; ++i) {
+        int32_t best = is_signed ? -128 : 0;
+        for (const uint8_t* r : rows) best = std::max(best, test_int8(r, is_signed, i));
+        REQUIRE(test_int8(y.data(), is_signed, i) == best);
+      }
+      REQUIRE(y.back() == kGuard);
+    });
+  });
+  for_each_row<SumRowsInt8>([&](const KernelRow& row, const SumRowsInt8& kernel) {
+    INFO(row.name);
+    each([&](const std::vector<const uint8_t*>& rows, int64_t n, bool is_signed) {
+      std::vector<int32_t> y(static_cast<size_t>(n) + 1, 7);
+      kernel.run(rows.data(), static_cast<int64_t>(rows.size()), n, is_signed, y.data());
+      for (int64_t i = 0; i < n; ++i) {
+        int32_t sum = 7;
+        for (const uint8_t* r : rows) sum += test_int8(r, is_signed, i);
+        REQUIRE(y[static_cast<size_t>(i)] == sum);
+      }
+      REQUIRE(y.back() == 7);
+    });
+  });
+}
+
+TEST_CASE("QuantizeInt8 rows: ties, saturation, infinities, NaN", "[kernels][int8]") {
+  const float inf = std::numeric_limits<float>::infinity();
+  const std::vector<float> pattern = {0.0f,   0.25f,  -0.25f, 0.75f,   1.25f,     -0.75f,
+                                      63.6f,  -63.9f, 1e9f,   -1e9f,   3e38f,     -3e38f,
+                                      inf,    -inf,   NAN,    -NAN,    4194304.f, -4194304.5f,
+                                      6.3e6f, -1.3e7f, 1e-40f, -0.0f};
+  for_each_row<QuantizeInt8>([&](const KernelRow& row, const QuantizeInt8& kernel) {
+    INFO(row.name);
+    for (int64_t n : kSizes) {
+      for (bool is_signed : {false, true}) {
+        std::vector<float> x;
+        for (int64_t i = 0; i < n; ++i) x.push_back(pattern[static_cast<size_t>(i) % pattern.size()]);
+        std::vector<uint8_t> y(static_cast<size_t>(n) + 1, kGuard);
+        const Int8Output out{y.data(), is_signed ? DType::kInt8 : DType::kUint8,
+                             is_signed ? -5 : 130, is_signed ? -128 : 0, is_signed ? 127 : 255};
+        kernel.run(x.data(), n, 0.5f, out);
+        for (int64_t i = 0; i < n; ++i) {
+          const float value = x[static_cast<size_t>(i)];
+          const double q = std::isnan(value)
+                               ? out.lo
+                               : std::clamp(std::nearbyint(static_cast<double>(value / 0.5f)) +
+                                                out.zero_point,
+                                            static_cast<double>(out.lo), static_cast<double>(out.hi));
+          INFO("x " << value);
+          REQUIRE(test_int8(y.data(), is_signed, i) == q);
+        }
+        REQUIRE(y.back() == kGuard);
+      }
+    }
+  });
+}
+
+TEST_CASE("DequantizeInt8 rows", "[kernels][int8]") {
+  for_each_row<DequantizeInt8>([&](const KernelRow& row, const DequantizeInt8& kernel) {
+    INFO(row.name);
+    for (int64_t n : kSizes) {
+      for (bool is_signed : {false, true}) {
+        const auto x = test_bytes(static_cast<size_t>(n) + 1, 41);
+        std::vector<float> y(static_cast<size_t>(n) + 1, -1.0f);
+        kernel.run({x.data() + 1, is_signed, 9}, n, 0.1f, y.data());
+        for (int64_t i = 0; i < n; ++i) {
+          REQUIRE(y[static_cast<size_t>(i)] ==
+                  static_cast<float>(test_int8(x.data() + 1, is_signed, i) - 9) * 0.1f);
+        }
+        REQUIRE(y.back() == -1.0f);
+      }
+    }
+  });
+}
+
+TEST_CASE("max_pool_int8 skips the padding", "[kernels][int8]") {
+  // 1 x 4 pixels of 17 channels, window 3, pad 1, stride 2: taps {0, 1}, {1, 2, 3}.
+  const auto x = test_bytes(4 * 17, 51);
+  PoolShape shape;
+  shape.channels = 17;
+  shape.window.axes[2] = {4, 2, 3, 2, 1, 1, 0};
+  std::vector<uint8_t> y(2 * 17);
+  max_pool_int8(x.data(), true, shape, y.data());
+  for (size_t c = 0; c < 17; ++c) {
+    const auto at = [&](size_t pixel) { return static_cast<int8_t>(x[pixel * 17 + c]); };
+    CHECK(static_cast<int8_t>(y[c]) == std::max(at(0), at(1)));
+    CHECK(static_cast<int8_t>(y[17 + c]) == std::max({at(1), at(2), at(3)}));
+  }
+}

@@ -1,0 +1,45 @@
+// The models that tests quantize: the bundled digits and, when they are there, those of the test data.
+import { readFileSync } from 'node:fs';
+import type { Feeds } from '../../../bindings/js/index.ts';
+import { readNpz, samplesOf } from '../../../bindings/js/node.ts';
+import { haveData, readModel } from '../../accuracy/data.ts';
+import { kModels } from '../../accuracy/models.ts';
+
+export interface ExampleModel {
+  bytes: Uint8Array;
+  calibration: Feeds[];
+  sample: Feeds;
+}
+
+export interface ExampleRow {
+  name: string;
+  /** Undefined when the data is not there. */
+  load(): Promise<ExampleModel | undefined>;
+}
+
+export const kSkipReason = 'the test data folder is not there (EIGHTFOLD_DATA names it)';
+
+const kDigits = new URL('../../../examples/digits/', import.meta.url);
+
+async function loadDigits(): Promise<ExampleModel> {
+  const bytes = new Uint8Array(readFileSync(new URL('model.onnx', kDigits)));
+  const arrays = await readNpz(new URL('calib.npz', kDigits));
+  const calibration: Feeds[] = [];
+  for await (const feeds of samplesOf(arrays, bytes)) calibration.push(feeds);
+  return { bytes, calibration, sample: calibration[5] };
+}
+
+async function loadShared(row: (typeof kModels)[number]): Promise<ExampleModel | undefined> {
+  if (!haveData()) return undefined;
+  const { calibration: set } = await row.sets();
+  const feedsAt = (i: number): Feeds => ({
+    [row.input]: { type: 'float32', data: set.at(i), dims: [1, ...row.dims] },
+  });
+  const calibration = Array.from({ length: Math.min(set.count, 16) }, (_, i) => feedsAt(i));
+  return { bytes: readModel(row.name), calibration, sample: calibration[calibration.length - 1] };
+}
+
+export function exampleModels(): ExampleRow[] {
+  const shared = kModels.map((row) => ({ name: row.name, load: () => loadShared(row) }));
+  return [{ name: 'digits', load: loadDigits }, ...shared];
+}

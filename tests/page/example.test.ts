@@ -1,0 +1,168 @@
+// The main job in a real browser: the bundled example, its report, a drawn digit, the network cut, other options.
+import assert from 'node:assert/strict';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { Page } from 'playwright-core';
+import type { Report } from '../../bindings/js/types.ts';
+import {
+  finished,
+  kExample,
+  keepShot,
+  openStage,
+  runExample,
+  type Stage,
+  type Visit,
+} from './support/browser.ts';
+
+let stage: Stage;
+before(async () => {
+  stage = await openStage();
+});
+after(() => stage?.close());
+
+/** A visit that must end without a single complaint. */
+async function visit(
+  options: Parameters<Stage['visit']>[0],
+  work: (visit: Visit) => Promise<void>,
+): Promise<void> {
+  const visitor = await stage.visit(options);
+  try {
+    await work(visitor);
+    assert.deepEqual(visitor.complaints, []);
+  } finally {
+    await visitor.close();
+  }
+}
+
+async function savedFile(page: Page, label: string): Promise<{ name: string; bytes: Buffer }> {
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('link', { name: label }).click(),
+  ]);
+  return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
+}
+
+interface SavedReport extends Report {
+  measured: {
+    latencyMs: { float: number; int8: number };
+    agreement: { samples: number; agreement: number; accuracy: { float: number; int8: number } };
+  };
+}
+
+test('the example ends in a report that can be believed, and in two files', async () => {
+  await visit({}, async ({ page }) => {
+    await runExample(page);
+    await keepShot(page, 'report-light');
+    const model = await savedFile(page, 'Download int8 model');
+    const { name, bytes } = await savedFile(page, 'Report as JSON');
+    const report = JSON.parse(bytes.toString()) as SavedReport;
+    const { size } = await stat(join(kExample, 'model.onnx'));
+
+    assert.deepEqual([model.name, name], ['digits-int8.onnx', 'digits-int8.json']);
+    assert.deepEqual(report.bytes, { float: size, int8: model.bytes.length });
+    assert.ok(model.bytes.length < size / 2, `${model.bytes.length} of ${size} bytes`);
+    assert.ok(report.int8MacShare >= 0.95, `${report.int8MacShare} of the MACs`);
+    assert.ok(report.outputs[0]!.sqnr >= 20, `${report.outputs[0]!.sqnr} dB`);
+    const { agreement, latencyMs } = report.measured;
+    assert.equal(agreement.samples, 450);
+    assert.ok(agreement.agreement >= 0.98, `${agreement.agreement} agree`);
+    assert.ok(agreement.accuracy.float >= 0.99, `float ${agreement.accuracy.float}`);
+    assert.ok(agreement.accuracy.int8 >= 0.98, `int8 ${agreement.accuracy.int8}`);
+    assert.ok(latencyMs.float > 0 && latencyMs.int8 > 0);
+    assert.equal(await page.locator('#layer-table tbody tr').count(), report.layers.length);
+    assert.equal(await page.locator('#cards li').count(), 6);
+  });
+});
+
+test('dark and narrow screens', async () => {
+  await visit({ colorScheme: 'dark' }, async ({ page }) => {
+    await runExample(page);
+    await keepShot(page, 'report-dark');
+  });
+  await visit({ viewport: { width: 390, height: 844 }, hasTouch: true }, async ({ page }) => {
+    await keepShot(page, 'start-mobile');
+    await runExample(page);
+    await keepShot(page, 'report-mobile');
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(overflow <= 0, `the page is ${overflow} pixels too wide`);
+  });
+});
+
+/** Draws through points given in shares of the board. */
+async function draw(page: Page, points: readonly (readonly [number, number])[]): Promise<void> {
+  await page.click('#clear-board');
+  const board = page.locator('canvas.board');
+  await board.scrollIntoViewIfNeeded();
+  const box = (await board.boundingBox())!;
+  const at = ([x, y]: readonly [number, number]) =>
+    [box.x + x * box.width, box.y + y * box.height] as const;
+  await page.mouse.move(...at(points[0]!));
+  await page.mouse.down();
+  for (const point of points.slice(1)) await page.mouse.move(...at(point), { steps: 4 });
+  await page.mouse.up();
+}
+
+async function verdict(page: Page): Promise<(string | null)[]> {
+  const shown = page.locator('#verdict output');
+  await shown.nth(1).waitFor();
+  await page.waitForTimeout(300); // the last bit of stroke is at work
+  return shown.evaluateAll((all) => all.map((one) => one.textContent));
+}
+
+const kZero = Array.from({ length: 25 }, (_, i) => {
+  const angle = (i / 24) * 2 * Math.PI;
+  return [0.5 + 0.22 * Math.sin(angle), 0.5 - 0.34 * Math.cos(angle)] as const;
+});
+const kSeven = [
+  [0.25, 0.2],
+  [0.72, 0.2],
+  [0.6, 0.45],
+  [0.42, 0.85],
+] as const;
+
+test('a drawn digit is read by both models', async () => {
+  await visit({}, async ({ page }) => {
+    await runExample(page);
+    await draw(page, kZero);
+    assert.deepEqual(await verdict(page), ['0', '0']);
+    await draw(page, kSeven);
+    assert.deepEqual(await verdict(page), ['7', '7']);
+    await keepShot(page, 'drawn-seven');
+  });
+});
+
+test('once ready, the page works with the network cut', async () => {
+  await visit({}, async ({ page, context }) => {
+    await context.setOffline(true);
+    await runExample(page);
+    await page.selectOption('[name=format]', 'qoperator');
+    await page.selectOption('[name=weights]', 'tensor');
+    await page.click('#run');
+    await finished(page);
+    const model = await savedFile(page, 'Download int8 model');
+    assert.ok(model.bytes.includes('QLinearConv'), 'a QOperator file');
+  });
+});
+
+test('a layer kept float is float in the next run; the keyboard is enough', async () => {
+  await visit({}, async ({ page }) => {
+    await page.focus('#example');
+    await page.keyboard.press('Enter');
+    await finished(page);
+    const gemm = page.locator('#layer-table tbody tr', { hasText: 'Gemm' });
+    assert.match(await gemm.innerText(), /int8/);
+    await gemm.getByRole('button').focus();
+    await page.keyboard.press('Space');
+    await page.focus('#run');
+    await page.keyboard.press('Enter');
+    await finished(page);
+    assert.match(await gemm.locator('.kind').innerText(), /float/);
+    // Sorting by SQNR: the first click puts the least at the top, the second the best.
+    const sort = page.locator('#layer-table thead').getByRole('button', { name: 'SQNR' });
+    await sort.click();
+    const first = () => page.locator('#layer-table tbody tr').first().innerText();
+    const [worst] = [await first(), await sort.click()];
+    assert.notEqual(worst, await first());
+  });
+});

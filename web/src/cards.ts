@@ -1,0 +1,91 @@
+// The cards on top of the report: what was gained, and what it cost.
+import { h } from './dom.ts';
+import { bytes, count, decibels, level, milliseconds, percent } from './format.ts';
+import type { Outcome } from './job.ts';
+
+interface Card {
+  id: string;
+  label: string;
+  value: string;
+  note: string;
+  level?: 'good' | 'fair' | 'bad';
+}
+
+function agreementCard({ agreement, report }: Outcome): Card {
+  const share = agreement?.agreement ?? report.outputs[0]?.argmaxAgreement ?? Number.NaN;
+  const samples = agreement ? `${agreement.samples} samples` : 'the compared samples';
+  return {
+    id: 'agreement',
+    label: 'Same answer as float',
+    value: percent(share),
+    note: `best class, on ${samples}`,
+    level: share >= 0.98 ? 'good' : share >= 0.9 ? 'fair' : 'bad',
+  };
+}
+
+function accuracyCard({ agreement }: Outcome): Card | undefined {
+  if (!agreement?.accuracy) return undefined;
+  const { float, int8 } = agreement.accuracy;
+  return {
+    id: 'accuracy',
+    label: 'Accuracy, int8',
+    value: percent(int8),
+    note: `float ${percent(float)}, on ${agreement.samples} labelled samples`,
+  };
+}
+
+function latencyCard({ latency }: Outcome): Card {
+  const gain = latency.float / latency.int8;
+  return {
+    id: 'latency',
+    label: 'Time per sample, int8',
+    value: milliseconds(latency.int8),
+    note: `float ${milliseconds(latency.float)}: ${gain.toFixed(2)} x the speed, in runs of ${latency.rows}`,
+  };
+}
+
+function cardsOf(outcome: Outcome): Card[] {
+  const { report } = outcome;
+  const { float, int8 } = report.bytes;
+  const worst = report.outputs.reduce(
+    (least, { sqnr }) => Math.min(least, sqnr ?? least),
+    Number.POSITIVE_INFINITY,
+  );
+  const cards: (Card | undefined)[] = [
+    {
+      id: 'bytes',
+      label: 'File',
+      value: bytes(int8),
+      note: `float ${bytes(float)}: ${(float / int8).toFixed(2)} x smaller`,
+    },
+    {
+      id: 'macs',
+      label: 'Arithmetic in int8',
+      value: percent(report.int8MacShare),
+      note: `of ${count(report.macs)} multiply-accumulates`,
+    },
+    {
+      id: 'sqnr',
+      label: report.outputs.length > 1 ? 'Worst output SQNR' : 'Output SQNR',
+      value: decibels(worst),
+      note: 'signal to quantization noise',
+      level: level(worst),
+    },
+    agreementCard(outcome),
+    accuracyCard(outcome),
+    latencyCard(outcome),
+  ];
+  return cards.filter((card) => card !== undefined);
+}
+
+export function cardItems(outcome: Outcome): HTMLElement[] {
+  return cardsOf(outcome).map(({ id, label, value, note, level }) =>
+    h(
+      'li',
+      { id: `card-${id}`, 'data-level': level },
+      h('span', { class: 'label' }, label),
+      h('span', { class: 'value' }, value),
+      h('span', { class: 'note' }, note),
+    ),
+  );
+}
