@@ -100,9 +100,8 @@ ObserverSpec spec_of(const json& object, ObserverSpec spec, const std::string& w
 // Fields that are not given keep their defaults.
 MaybeQConfig qconfig_of(const json& object) {
   if (object.is_null()) return std::nullopt;
-  check_keys(object, "a QConfig", [](const std::string& key) {
-    return key == "activation" || key == "weight";
-  });
+  check_keys(object, "a QConfig",
+             [](const std::string& key) { return key == "activation" || key == "weight"; });
   QConfig qconfig = default_qconfig();
   if (object.contains("activation")) {
     qconfig.activation = spec_of(object["activation"], qconfig.activation, "'activation'");

@@ -12,8 +12,8 @@
 
 namespace eightfold::bindings {
 
-// Throws kInvalidConfig on unknown keys, names and values, and on an `exclude` entry that is neither
-// a node nor an op type of the graph.
+// Throws kInvalidConfig on unknown keys, names and values, and on an `exclude` entry that is
+// neither a node nor an op type of the graph.
 QConfigMapping mapping_from_json(const std::string& text, const Graph& fused);
 
 }  // namespace eightfold::bindings

@@ -62,18 +62,31 @@ std::unique_ptr<R> to_wire(R&& result) {
   return std::make_unique<R>(std::move(result));
 }
 
+// Strings come in as values and are copied here: Embind's own copies of string arguments are not
+// freed when the call throws.
+template <typename A>
+struct Argument {
+  using Wire = A;
+  static A&& read(A& argument) { return std::forward<A>(argument); }
+};
+template <>
+struct Argument<const std::string&> {
+  using Wire = emscripten::val;
+  static std::string read(const emscripten::val& text) { return text.as<std::string>(); }
+};
+
 template <auto function>
 struct Guarded;
 template <typename R, typename... Args, R (*function)(Args...)>
 struct Guarded<function> {
-  static auto call(Args... args) {
-    return guard([&] { return to_wire(function(std::forward<Args>(args)...)); });
+  static auto call(typename Argument<Args>::Wire... args) {
+    return guard([&] { return to_wire(function(Argument<Args>::read(args)...)); });
   }
 };
 template <typename... Args, void (*function)(Args...)>
 struct Guarded<function> {
-  static void call(Args... args) {
-    guard([&] { function(std::forward<Args>(args)...); });
+  static void call(typename Argument<Args>::Wire... args) {
+    guard([&] { function(Argument<Args>::read(args)...); });
   }
 };
 

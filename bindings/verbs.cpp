@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
-#include "bindings/convert.h"
 #include "bindings/config_json.h"
+#include "bindings/convert.h"
 #include "bindings/model_json.h"
 #include "core/error.h"
 #include "ir/text.h"
@@ -140,8 +140,6 @@ std::string isa() { return std::string(isa_name(current_isa())); }
 void choose_isa(const std::string& name) { set_isa(name); }
 
 double heap_bytes() { return static_cast<double>(emscripten_get_heap_size()); }
-double allocated_bytes() {
-  return static_cast<double>(static_cast<size_t>(mallinfo().uordblks));
-}
+double allocated_bytes() { return static_cast<double>(static_cast<size_t>(mallinfo().uordblks)); }
 
 }  // namespace eightfold::bindings

@@ -100,7 +100,12 @@ export interface QConfigMapping {
   objectType?: readonly [op: string, qconfig: QConfig][];
   moduleNameRegex?: readonly [pattern: string, qconfig: QConfig][];
   moduleName?: readonly [name: string, qconfig: QConfig][];
-  moduleNameObjectTypeOrder?: readonly [name: string, op: string, index: number, qconfig: QConfig][];
+  moduleNameObjectTypeOrder?: readonly [
+    name: string,
+    op: string,
+    index: number,
+    qconfig: QConfig,
+  ][];
 }
 
 /** The short form, or a mapping. */

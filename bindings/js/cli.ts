@@ -19,10 +19,11 @@ const version = (): string =>
 
 const json = () => new Option('--json', 'print machine-readable output alone on stdout');
 const data = (what: string) =>
-  new Option(`${what} <data>`, 'an .npz file, a folder of .npz files, or a folder of images')
-    .makeOptionMandatory();
-const samples = () =>
-  new Option('--samples <n>', 'use at most this many samples').argParser(count);
+  new Option(
+    `${what} <data>`,
+    'an .npz file, a folder of .npz files, or a folder of images',
+  ).makeOptionMandatory();
+const samples = () => new Option('--samples <n>', 'use at most this many samples').argParser(count);
 
 function collect(value: string, list: string[] = []): string[] {
   return [...list, value];

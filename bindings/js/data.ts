@@ -55,7 +55,10 @@ function countOf(arrays: Readonly<Record<string, DataArray>>): number {
   const counts = new Set(rows.map(([, { tensor }]) => tensor.dims[0]!));
   if (counts.size <= 1) return counts.size === 0 ? 1 : [...counts][0]!;
   const list = rows.map(([name, { tensor }]) => `'${name}' has ${tensor.dims[0]}`).join(', ');
-  refuse(`the arrays hold different numbers of samples: ${list}`, 'Give each input one row per sample.');
+  refuse(
+    `the arrays hold different numbers of samples: ${list}`,
+    'Give each input one row per sample.',
+  );
 }
 
 /** Samples for `inputs` from arrays of their names; other arrays (labels, say) are left aside. */

@@ -41,7 +41,10 @@ function parseHeader(name: string, text: string): Header {
   if (descr === undefined || !order || shape === undefined) {
     refuse(name, 'its header is not that of a plain numpy array');
   }
-  const dims = shape.split(',').filter((part) => part.trim() !== '').map(Number);
+  const dims = shape
+    .split(',')
+    .filter((part) => part.trim() !== '')
+    .map(Number);
   return { descr, fortranOrder: order === 'True', dims };
 }
 

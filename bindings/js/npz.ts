@@ -30,7 +30,10 @@ export function readNpz(bytes: Uint8Array): Record<string, Tensor> {
 
 /** An .npz file, as numpy.savez_compressed writes it. */
 export function writeNpz(arrays: Readonly<Record<string, Tensor>>): Uint8Array<ArrayBuffer> {
-  const entries = Object.entries(arrays).map(([name, tensor]) => [`${name}${kSuffix}`, writeNpy(tensor)]);
+  const entries = Object.entries(arrays).map(([name, tensor]) => [
+    `${name}${kSuffix}`,
+    writeNpy(tensor),
+  ]);
   // A fixed date: the same arrays give the same bytes.
   return zipSync(Object.fromEntries(entries), { level: 6, mtime: new Date(1980, 1, 1) });
 }

@@ -55,8 +55,7 @@ export function exportModel(
   models: { quantized: CoreModel; lowered: CoreModel },
   format: Format,
 ): Uint8Array<ArrayBuffer> {
-  const made =
-    format === 'qdq' ? core.toQdq(models.quantized) : core.toQOperator(models.lowered);
+  const made = format === 'qdq' ? core.toQdq(models.quantized) : core.toQOperator(models.lowered);
   return scope.hold(made).save();
 }
 

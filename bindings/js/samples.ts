@@ -9,7 +9,10 @@ function iteratorOf(samples: Samples): AnyIterator {
   const source = samples as Partial<AsyncIterable<Feeds> & Iterable<Feeds>> | null | undefined;
   const iterator = source?.[Symbol.asyncIterator]?.() ?? source?.[Symbol.iterator]?.();
   if (iterator) return iterator;
-  throw new EightfoldError('invalid_input', 'samples must be an array or an (async) iterable of feeds');
+  throw new EightfoldError(
+    'invalid_input',
+    'samples must be an array or an (async) iterable of feeds',
+  );
 }
 
 async function* limited(samples: Samples, limit: number): AsyncGenerator<Feeds> {

@@ -56,7 +56,5 @@ export function openModel(
   source: ModelSource,
   options?: LoadOptions,
 ): CoreModel {
-  return isBytes(source)
-    ? scope.hold(loadRaw(core, source, options))
-    : rawModel(source);
+  return isBytes(source) ? scope.hold(loadRaw(core, source, options)) : rawModel(source);
 }

@@ -35,16 +35,31 @@ const isHalf = (data: object) => data.constructor.name === 'Float16Array';
 function bytesOf(name: string, type: NumericType, data: TensorData): Uint8Array {
   const expected = arrayTypes[type];
   if (!(data instanceof expected) && !(type === 'float16' && isHalf(data))) {
-    refuse(name, `of type ${type} holds its data in ${data?.constructor?.name}, not in ${expected.name}`);
+    refuse(
+      name,
+      `of type ${type} holds its data in ${data?.constructor?.name}, not in ${expected.name}`,
+    );
   }
   const { buffer, byteOffset, byteLength } = data as NumericData;
   return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 }
 
+function checkDims(name: string, dims: unknown, data: TensorData | undefined): void {
+  if (!Array.isArray(dims) || !dims.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) {
+    refuse(name, 'has no dims, or some that are not whole numbers');
+  }
+  const count = dims.reduce((a, b) => a * b, 1);
+  if (data?.length === count) return;
+  refuse(
+    name,
+    `has ${data?.length ?? 'no'} elements, where its dims [${dims.join(', ')}] say ${count}`,
+  );
+}
+
 function wireTensor(name: string, tensor: Tensor): WireTensor {
   if (typeof tensor !== 'object' || tensor === null) refuse(name, 'is not a tensor');
   const { type, data, dims } = tensor;
-  if (!Array.isArray(dims)) refuse(name, 'has no dims');
+  checkDims(name, dims, data);
   if (type === 'string') {
     if (!Array.isArray(data) || !data.every((text) => typeof text === 'string')) {
       refuse(name, 'of type string holds something else than an array of strings');
@@ -67,7 +82,11 @@ function fromWireTensor({ type, dims, data }: WireTensor): Tensor {
   if (type === 'string') return { type, dims, data: data as string[] };
   const bytes = data as Uint8Array<ArrayBuffer>;
   const array = arrayTypes[type as NumericType];
-  const values = new array(bytes.buffer, bytes.byteOffset, bytes.byteLength / array.BYTES_PER_ELEMENT);
+  const values = new array(
+    bytes.buffer,
+    bytes.byteOffset,
+    bytes.byteLength / array.BYTES_PER_ELEMENT,
+  );
   return { type: type as TensorType, dims, data: values };
 }
 

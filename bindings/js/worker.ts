@@ -231,10 +231,7 @@ export class RemoteEightfold implements api.Eightfold {
   lower(quantized: api.Model): Promise<api.Model> {
     return this.#model('lower', [quantized]);
   }
-  async toOnnx(
-    model: api.Model,
-    options?: { format?: Format },
-  ): Promise<Uint8Array<ArrayBuffer>> {
+  async toOnnx(model: api.Model, options?: { format?: Format }): Promise<Uint8Array<ArrayBuffer>> {
     return (await this.#ask('toOnnx', [model, options])) as Uint8Array<ArrayBuffer>;
   }
   async createSession(model: api.ModelSource, options?: api.LoadOptions): Promise<api.Session> {

@@ -16,7 +16,9 @@ const calibration = openData(join(folder, 'calib.npz'), inputs);
 const test = openData(join(folder, 'test.npz'), inputs);
 const labels = readNpzFile(join(folder, 'test.npz')).labels.data;
 
-console.log(`Quantizing ${relative('.', join(folder, 'model.onnx'))} with ${calibration.length} samples`);
+console.log(
+  `Quantizing ${relative('.', join(folder, 'model.onnx'))} with ${calibration.length} samples`,
+);
 console.log(`(WebAssembly build ${build.variant}, kernels ${build.isa})\n`);
 const start = performance.now();
 const { model, report } = await quantize(float, { calibration, compareSamples: 32 });
@@ -66,14 +68,22 @@ function bar(sqnr) {
 
 function printSummary(before, after) {
   const row = (title, text, better) =>
-    console.log(`  ${title.padEnd(18)} ${text(before).padStart(10)} ${text(after).padStart(10)}   ${better}`);
+    console.log(
+      `  ${title.padEnd(18)} ${text(before).padStart(10)} ${text(after).padStart(10)}   ${better}`,
+    );
   const ratio = (key) => `${(before[key] / after[key]).toFixed(2)} times`;
   console.log(`\n  ${''.padEnd(18)} ${'float'.padStart(10)} ${'int8'.padStart(10)}`);
   row('file', ({ bytes }) => `${bytes} B`, `${ratio('bytes')} smaller`);
-  row('accuracy', ({ accuracy }) => `${(accuracy * 100).toFixed(2)} %`, `${labels.length} test images`);
+  row(
+    'accuracy',
+    ({ accuracy }) => `${(accuracy * 100).toFixed(2)} %`,
+    `${labels.length} test images`,
+  );
   row('latency', ({ ms }) => `${ms.toFixed(3)} ms`, `${ratio('ms')} as fast`);
   const [{ sqnr, argmaxAgreement }] = report.outputs;
   const same = (argmaxAgreement * 100).toFixed(1);
   console.log(`\n  logits: ${sqnr.toFixed(1)} dB, ${same} % of the samples with the same answer`);
-  console.log(`  ${(report.int8MacShare * 100).toFixed(1)} % of ${report.macs} multiply-accumulates are int8`);
+  console.log(
+    `  ${(report.int8MacShare * 100).toFixed(1)} % of ${report.macs} multiply-accumulates are int8`,
+  );
 }

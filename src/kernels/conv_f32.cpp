@@ -18,7 +18,8 @@ constexpr int64_t kBlockFloats = 64 * 1024;  // of gathered columns
 constexpr int64_t kMaxBlockRows = 256;
 
 int64_t block_rows(int64_t k, int64_t pixels) {
-  const int64_t rows = std::clamp(kBlockFloats / std::max<int64_t>(k, 1), int64_t{4}, kMaxBlockRows);
+  const int64_t rows =
+      std::clamp(kBlockFloats / std::max<int64_t>(k, 1), int64_t{4}, kMaxBlockRows);
   return std::min(rows / 4 * 4, std::max<int64_t>(pixels, 1));
 }
 
@@ -117,8 +118,15 @@ void conv_groups(const ConvWeightsShape& weights, const float* packed, const Con
   for (int64_t g = 0; g < weights.groups; ++g, packed += packed_dense_f32(k, n)) {
     const float* from = x + g * weights.group_in;
     float* to = y + g * weights.group_out;
-    GemmTileF32 tile{packed, from, shape.batch * shape.window.out_size(), k, n, shape.in_channels,
-                     to,     shape.out_channels, clamp};
+    GemmTileF32 tile{packed,
+                     from,
+                     shape.batch * shape.window.out_size(),
+                     k,
+                     n,
+                     shape.in_channels,
+                     to,
+                     shape.out_channels,
+                     clamp};
     if (shape.window.pointwise()) {
       gemm_f32(tile);
       continue;
@@ -141,8 +149,8 @@ void depthwise_image(const float* packed, const ConvShape& shape, const float* x
   const WindowAxis& height = shape.window.height();
   const WindowAxis& width = shape.window.width();
   const float* rows[kMaxDepthwiseTaps];
-  DepthwiseRowF32 row{packed + shape.out_channels, packed, rows,  depth.kernel * height.kernel,
-                      shape.out_channels,          width,  y,     clamp};
+  DepthwiseRowF32 row{packed + shape.out_channels, packed, rows, depth.kernel * height.kernel,
+                      shape.out_channels,          width,  y,    clamp};
   for (int64_t d = 0; d < depth.out; ++d) {
     for (int64_t h = 0; h < height.out; ++h, row.out += width.out * shape.out_channels) {
       for (int64_t r = 0; r < row.row_count; ++r) {

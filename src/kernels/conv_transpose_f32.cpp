@@ -57,8 +57,8 @@ size_t packed_conv_transpose_f32(const ConvWeightsShape& weights) {
              packed_dense_f32(weights.group_in, weights.taps * weights.group_out);
 }
 
-void pack_conv_transpose_f32(const ConvWeightsShape& shape, const float* weights,
-                             const float* bias, float* packed) {
+void pack_conv_transpose_f32(const ConvWeightsShape& shape, const float* weights, const float* bias,
+                             float* packed) {
   const int64_t channels = shape.groups * shape.group_out;
   const int64_t n = shape.taps * shape.group_out;
   for (int64_t c = 0; c < channels; ++c) *packed++ = bias ? bias[c] : 0.0f;
@@ -92,8 +92,15 @@ void conv_transpose_f32(const ConvWeightsShape& weights, const float* packed,
     for (int64_t g = 0; g < weights.groups; ++g, panels += packed_dense_f32(k, n)) {
       for (int64_t first = 0; first < in_pixels; first += block) {
         const int64_t rows = std::min(block, in_pixels - first);
-        gemm_f32({panels, x + first * shape.in_channels + g * k, rows, k, n, shape.in_channels,
-                  scratch, n, {}});
+        gemm_f32({panels,
+                  x + first * shape.in_channels + g * k,
+                  rows,
+                  k,
+                  n,
+                  shape.in_channels,
+                  scratch,
+                  n,
+                  {}});
         for (int64_t i = 0; i < rows; ++i) {
           scatter(shape.window, first + i, scratch + i * n, weights.group_out, shape.out_channels,
                   y + g * weights.group_out);

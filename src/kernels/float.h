@@ -55,7 +55,8 @@ void pack_dense_f32(const DenseWeightsF32& weights, float* packed);
 void gemm_f32(const GemmTileF32& rows);
 
 // ---------------------------------------------------------------- convolution
-// Weights are ONNX [O, C / groups, spatial...] for conv, [C, O / groups, spatial...] for transposed.
+// Weights are ONNX [O, C / groups, spatial...] for conv, [C, O / groups, spatial...] for
+// transposed.
 inline constexpr int64_t kMaxDepthwiseTaps = 256;
 struct ConvWeightsShape {
   int64_t groups = 1, group_in = 0, group_out = 0;  // channels per group
@@ -75,15 +76,16 @@ void conv_f32(const ConvWeightsShape& weights, const float* packed, const ConvSh
 // shape.window is the window seen from y (axis.in extents of y, axis.out of x); channels are x's
 // (in) and y's (out).
 size_t packed_conv_transpose_f32(const ConvWeightsShape& weights);
-void pack_conv_transpose_f32(const ConvWeightsShape& shape, const float* weights,
-                             const float* bias, float* packed);
+void pack_conv_transpose_f32(const ConvWeightsShape& shape, const float* weights, const float* bias,
+                             float* packed);
 size_t conv_transpose_scratch_f32(const ConvWeightsShape& weights, const ConvShape& shape);
 void conv_transpose_f32(const ConvWeightsShape& weights, const float* packed,
                         const ConvShape& shape, const float* x, float* y, ClampF32 clamp,
                         float* scratch);
 
 // One row of output pixels along the width:
-//   out[x][c] = clamp(bias[c] + sum over rows r, taps t of weights[r][t][c] * rows[r][x * s + t * d - pad][c])
+//   out[x][c] = clamp(bias[c] + sum over rows r, taps t of weights[r][t][c] * rows[r][x * s + t * d
+//   - pad][c])
 struct DepthwiseRowF32 {
   const float* weights;      // [row_count][width.kernel][channels]
   const float* bias;         // [channels]

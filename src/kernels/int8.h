@@ -60,16 +60,16 @@ struct DenseTile {
   const uint8_t* packed;
   const uint8_t* rows;  // prepared by load and pad; row_bytes(k) apart
   int64_t m, k, n;
-  Int8Output out;   // data at [0][0] of the tile
-  int64_t ldc;      // elements between output rows
+  Int8Output out;  // data at [0][0] of the tile
+  int64_t ldc;     // elements between output rows
 };
 
 // A kernel brings its own form of the weights and of the rows it reads.
 struct DenseInt8 {
   size_t (*packed_bytes)(int64_t k, int64_t n);
   void (*pack)(const DenseWeights& weights, uint8_t* packed);
-  size_t element_bytes;             // of one activation in a prepared row
-  size_t (*row_bytes)(int64_t k);   // of one prepared row
+  size_t element_bytes;            // of one activation in a prepared row
+  size_t (*row_bytes)(int64_t k);  // of one prepared row
   // Writes n activations, minus their zero point, at `row`; pad writes n zeros.
   void (*load)(const Int8Input& input, int64_t offset, int64_t n, uint8_t* row);
   void (*pad)(int64_t n, uint8_t* row);
@@ -142,9 +142,9 @@ void depthwise_int8(const PackedDepthwise& weights, const Int8Input& input,
                     const Int8Output& output, const ConvShape& shape, uint8_t* scratch);
 
 // ---------------------------------------------------------------- elementwise
-// Both follow the order of operations of ONNX Runtime's WebAssembly build, so that results are equal
-// to it bit for bit (its native x86 build fuses multiply and add: about one byte in 20000 differs).
-// Stride 0 repeats an operand's one element along the run.
+// Both follow the order of operations of ONNX Runtime's WebAssembly build, so that results are
+// equal to it bit for bit (its native x86 build fuses multiply and add: about one byte in 20000
+// differs). Stride 0 repeats an operand's one element along the run.
 //   a' = a_scale * (a - a_zero),  b' = b_scale * (b - b_zero)
 //   Add: y = clamp(round_half_even((a' + b') / y_scale + y_zero), lo, hi)
 //   Mul: y = clamp(round_half_even((a' * b') / y_scale + y_zero), lo, hi)

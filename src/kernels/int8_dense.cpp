@@ -28,16 +28,21 @@ size_t element_bytes(DType dtype) {
 }
 
 Int8Output at_element(Int8Output out, int64_t offset) {
-  out.data = static_cast<uint8_t*>(out.data) + static_cast<size_t>(offset) * element_bytes(out.dtype);
+  out.data =
+      static_cast<uint8_t*>(out.data) + static_cast<size_t>(offset) * element_bytes(out.dtype);
   return out;
 }
 
-// Zeros from element k to the end of a prepared row.
-void finish_row(const PackedDense& weights, uint8_t* row) {
+// Zeros from element k to the end of every row of the scratch; loads never reach that far, so once
+// per call is enough.
+void clear_row_ends(const PackedDense& weights, uint8_t* scratch) {
   const DenseInt8& kernel = *weights.kernel;
+  const size_t stride = kernel.row_bytes(weights.k);
   const size_t used = static_cast<size_t>(weights.k) * kernel.element_bytes;
-  const size_t left = kernel.row_bytes(weights.k) - used;
-  kernel.pad(static_cast<int64_t>(left / kernel.element_bytes), row + used);
+  const auto left = static_cast<int64_t>((stride - used) / kernel.element_bytes);
+  for (int64_t m = 0; m < tile_rows(weights); ++m) {
+    kernel.pad(left, scratch + static_cast<size_t>(m) * stride + used);
+  }
 }
 
 struct Position {
@@ -137,13 +142,12 @@ void conv_group(const PackedDense& weights, const WindowGather& gather, const In
   const int64_t pixels = shape.window.out_size();
   const size_t stride = weights.kernel->row_bytes(weights.k);
   const int64_t step = tile_rows(weights);
+  clear_row_ends(weights, scratch);
   for (int64_t first = 0; first < pixels; first += step) {
     const int64_t rows = std::min(step, pixels - first);
     Position at = position_of(first, shape.window);
     for (int64_t m = 0; m < rows; ++m, advance(at, shape.window)) {
-      uint8_t* row = scratch + static_cast<size_t>(m) * stride;
-      gather.row(batch, at, row);
-      finish_row(weights, row);
+      gather.row(batch, at, scratch + static_cast<size_t>(m) * stride);
     }
     weights.kernel->run({weights.bytes->data(), scratch, rows, weights.k, weights.n,
                          at_element(output, (batch * pixels + first) * shape.out_channels),
@@ -154,10 +158,10 @@ void conv_group(const PackedDense& weights, const WindowGather& gather, const In
 }  // namespace
 
 int32_t DenseWeights::at(int64_t k_index, int64_t column) const {
-  const int64_t i = (k_index / inner) * outer_stride + (k_index % inner) * inner_stride +
-                    column * n_stride;
-  const int32_t w = is_signed ? static_cast<const int8_t*>(data)[i]
-                              : static_cast<const uint8_t*>(data)[i];
+  const int64_t i =
+      (k_index / inner) * outer_stride + (k_index % inner) * inner_stride + column * n_stride;
+  const int32_t w =
+      is_signed ? static_cast<const int8_t*>(data)[i] : static_cast<const uint8_t*>(data)[i];
   return zero_point.empty() ? w : w - zero_point[static_cast<size_t>(column)];
 }
 
@@ -193,12 +197,12 @@ void dense_rows(const PackedDense& weights, const Int8Input& input, const Int8Ou
   const DenseInt8& kernel = *weights.kernel;
   const size_t stride = kernel.row_bytes(weights.k);
   const int64_t step = tile_rows(weights);
+  clear_row_ends(weights, scratch);
   for (int64_t first = 0; first < rows.m; first += step) {
     const int64_t count = std::min(step, rows.m - first);
     for (int64_t m = 0; m < count; ++m) {
-      uint8_t* row = scratch + static_cast<size_t>(m) * stride;
-      kernel.load(input, (first + m) * rows.lda, weights.k, row);
-      finish_row(weights, row);
+      kernel.load(input, (first + m) * rows.lda, weights.k,
+                  scratch + static_cast<size_t>(m) * stride);
     }
     kernel.run({weights.bytes->data(), scratch, count, weights.k, weights.n,
                 at_element(output, first * rows.ldc), rows.ldc});

@@ -33,8 +33,8 @@ struct RowTaps {
 
 int32_t DepthwiseWeights::at(int64_t channel, int64_t tap) const {
   const int64_t i = channel * taps + tap;
-  const int32_t w = is_signed ? static_cast<const int8_t*>(data)[i]
-                              : static_cast<const uint8_t*>(data)[i];
+  const int32_t w =
+      is_signed ? static_cast<const int8_t*>(data)[i] : static_cast<const uint8_t*>(data)[i];
   return zero_point.empty() ? w : w - zero_point[static_cast<size_t>(channel)];
 }
 
@@ -79,8 +79,8 @@ void depthwise_int8(const PackedDepthwise& weights, const Int8Input& input,
   call.scratch = scratch;
   auto* out = static_cast<uint8_t*>(output.data);
   for (int64_t n = 0; n < shape.batch; ++n) {
-    const auto* image = static_cast<const uint8_t*>(input.data) +
-                        n * window.in_size() * shape.in_channels;
+    const auto* image =
+        static_cast<const uint8_t*>(input.data) + n * window.in_size() * shape.in_channels;
     const RowTaps taps{image, shape.in_channels, window};
     for (int64_t d = 0; d < window.depth().out; ++d) {
       for (int64_t h = 0; h < window.height().out; ++h) {

@@ -3,8 +3,8 @@
 
 #include "kernels/generic/requantize.h"
 #include "kernels/int8.h"
-#include "kernels/kernels.h"
 #include "kernels/int8_taps.h"
+#include "kernels/kernels.h"
 
 namespace eightfold {
 
@@ -21,12 +21,11 @@ void lookup_int8(const uint8_t table[256], const void* x, int64_t n, void* y) {
 void max_pool_int8(const void* x, bool is_signed, const PoolShape& shape, void* y) {
   const auto max_rows = select<MaxRowsInt8>()->run;
   auto* out = static_cast<uint8_t*>(y);
-  for_each_window(static_cast<const uint8_t*>(x), shape,
-                  [&](const std::vector<const uint8_t*>& taps) {
-                    max_rows(taps.data(), static_cast<int64_t>(taps.size()), shape.channels,
-                             is_signed, out);
-                    out += shape.channels;
-                  });
+  for_each_window(
+      static_cast<const uint8_t*>(x), shape, [&](const std::vector<const uint8_t*>& taps) {
+        max_rows(taps.data(), static_cast<int64_t>(taps.size()), shape.channels, is_signed, out);
+        out += shape.channels;
+      });
 }
 
 }  // namespace eightfold

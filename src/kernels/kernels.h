@@ -46,10 +46,10 @@ struct Selected {
 template <class Kernel>
 Selected<Kernel> select() {
   const KernelRow* row = kernel_rows().data();
-#define EIGHTFOLD_KERNEL(isa, type, types, name)                                              \
-  if constexpr (std::is_same_v<Kernel, type>) {                                               \
-    if (Isa::isa <= current_isa()) return {&name, row};                                       \
-  }                                                                                           \
+#define EIGHTFOLD_KERNEL(isa, type, types, name)        \
+  if constexpr (std::is_same_v<Kernel, type>) {         \
+    if (Isa::isa <= current_isa()) return {&name, row}; \
+  }                                                     \
   ++row;
 #include "kernels/kernels.inc"
 #undef EIGHTFOLD_KERNEL

@@ -1,8 +1,8 @@
 // Transposes in cache-sized blocks (contract in layout.h).
 //
-// Images of few channels have a narrow side: there each step handles one whole short row, its length
-// known to the compiler. Otherwise blocks of 4x4 floats go through registers, other sizes through
-// blocks that stay in the first cache.
+// Images of few channels have a narrow side: there each step handles one whole short row, its
+// length known to the compiler. Otherwise blocks of 4x4 floats go through registers, other sizes
+// through blocks that stay in the first cache.
 #include "kernels/layout.h"
 
 #include <algorithm>

@@ -93,36 +93,39 @@ void reduce_pixels(const float* x, int64_t pixels, int64_t channels, const float
 
 void max_pool_f32(const float* x, const PoolShape& shape, float* y) {
   const auto kernel = select<MaxRowsFloat32>();
-  for_each_pixel(x, shape, y, [&](const float* image, auto pixel, const WindowTaps& taps, float* to) {
-    if (taps.count() == 0) {
-      std::fill_n(to, shape.channels, -std::numeric_limits<float>::infinity());
-      return;
-    }
-    reduce_window(image, shape, pixel, taps, to, [&](const float* const* rows, int64_t count, bool) {
-      kernel->run(rows, count, shape.channels, to);
-    });
-  });
+  for_each_pixel(x, shape, y,
+                 [&](const float* image, auto pixel, const WindowTaps& taps, float* to) {
+                   if (taps.count() == 0) {
+                     std::fill_n(to, shape.channels, -std::numeric_limits<float>::infinity());
+                     return;
+                   }
+                   reduce_window(image, shape, pixel, taps, to,
+                                 [&](const float* const* rows, int64_t count, bool) {
+                                   kernel->run(rows, count, shape.channels, to);
+                                 });
+                 });
 }
 
 void average_pool_f32(const float* x, const PoolShape& shape, PoolCount counting, float* y) {
   const auto kernel = select<SumRowsFloat32>();
   const Window& window = shape.window;
-  for_each_pixel(x, shape, y, [&](const float* image, auto pixel, const WindowTaps& taps, float* to) {
-    if (taps.count() == 0) {
-      std::fill_n(to, shape.channels, 0.0f);
-      return;
-    }
-    int64_t divisor = taps.count();
-    if (counting == PoolCount::kWithPadding) {
-      divisor = padded_taps(window.depth(), pixel[0]) * padded_taps(window.height(), pixel[1]) *
-                padded_taps(window.width(), pixel[2]);
-    }
-    const float scale = 1.0f / static_cast<float>(divisor);
-    reduce_window(image, shape, pixel, taps, to,
-                  [&](const float* const* rows, int64_t count, bool last) {
-                    kernel->run(rows, count, shape.channels, last ? scale : 1.0f, to);
-                  });
-  });
+  for_each_pixel(
+      x, shape, y, [&](const float* image, auto pixel, const WindowTaps& taps, float* to) {
+        if (taps.count() == 0) {
+          std::fill_n(to, shape.channels, 0.0f);
+          return;
+        }
+        int64_t divisor = taps.count();
+        if (counting == PoolCount::kWithPadding) {
+          divisor = padded_taps(window.depth(), pixel[0]) * padded_taps(window.height(), pixel[1]) *
+                    padded_taps(window.width(), pixel[2]);
+        }
+        const float scale = 1.0f / static_cast<float>(divisor);
+        reduce_window(image, shape, pixel, taps, to,
+                      [&](const float* const* rows, int64_t count, bool last) {
+                        kernel->run(rows, count, shape.channels, last ? scale : 1.0f, to);
+                      });
+      });
 }
 
 void global_average_pool_f32(const float* x, int64_t batch, int64_t pixels, int64_t channels,

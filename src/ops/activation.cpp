@@ -190,6 +190,13 @@ OpDef activation(std::string_view op_type, void (*run)(RunContext&), QuantizedFo
   return row;
 }
 
+OpDef leaky_relu_row() {
+  OpDef row = activation("LeakyRelu", run_activation<leaky_relu, leaky_parameters>,
+                         unary_form("QLinearLeakyRelu"));
+  row.negative_gain = [](const Node& node) { return std::fabs(node.float_attribute("alpha", 0.01f)); };
+  return row;
+}
+
 OpDef prelu() {
   OpDef row = activation("PRelu", run_prelu);
   row.plan = plan_prelu;
@@ -202,8 +209,7 @@ std::vector<OpDef> activation_ops() {
   std::vector<OpDef> rows = {
       activation("Relu", run_relu, kDirect, kSame),
       activation("Clip", run_clip, kDirect, kSame),
-      activation("LeakyRelu", run_activation<leaky_relu, leaky_parameters>,
-                 unary_form("QLinearLeakyRelu")),
+      leaky_relu_row(),
       activation("Sigmoid", run_activation<sigmoid, no_parameters>, unary_form("QLinearSigmoid"),
                  kZeroToOne),
       activation("Tanh", run_activation<tanh_of, no_parameters>, {}, kMinusOneToOne),

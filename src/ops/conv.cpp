@@ -2,7 +2,8 @@
 // The arithmetic is in kernels/conv_f32.cpp. Source: ONNX Conv, ConvTranspose.
 //
 //   Conv:          W [O, C / groups, spatial...]   y[o] = B[o] + sum over window of x * w
-//   ConvTranspose: W [C, O / groups, spatial...]   x[i] adds to y[i * stride + tap * dilation - pad]
+//   ConvTranspose: W [C, O / groups, spatial...]   x[i] adds to y[i * stride + tap * dilation -
+//   pad]
 #include <algorithm>
 #include <functional>
 #include <memory>
@@ -128,12 +129,12 @@ void check_operands(const PlanContext& context, const ConvWeightsShape& weights)
   }
   const Shape& x = inputs[0].shape;
   if (x.size() != inputs[1].shape.size() || x[1] != weights.groups * weights.group_in) {
-    context.fail(ErrorCode::kInvalidShape, "input " + shape_text(x) + " and weight " +
-                                               shape_text(inputs[1].shape) + " in " +
-                                               std::to_string(weights.groups) +
-                                               " groups do not fit");
+    context.fail(ErrorCode::kInvalidShape,
+                 "input " + shape_text(x) + " and weight " + shape_text(inputs[1].shape) + " in " +
+                     std::to_string(weights.groups) + " groups do not fit");
   }
-  if (context.has_input(2) && element_count(inputs[2].shape) != weights.groups * weights.group_out) {
+  if (context.has_input(2) &&
+      element_count(inputs[2].shape) != weights.groups * weights.group_out) {
     context.fail(ErrorCode::kInvalidShape, "bias " + shape_text(inputs[2].shape) + " for " +
                                                std::to_string(weights.groups * weights.group_out) +
                                                " output channels");

@@ -94,6 +94,18 @@ void run_predicate(RunContext& context) {
 
 bool is_nan(float x) { return std::isnan(x); }
 bool is_infinite(float x) { return std::isinf(x); }
+bool is_plus_infinity(float x) { return std::isinf(x) && x > 0; }
+bool is_minus_infinity(float x) { return std::isinf(x) && x < 0; }
+bool never(float) { return false; }
+
+void run_is_inf(RunContext& context) {
+  const bool positive = context.node.int_attribute("detect_positive", 1) != 0;
+  const bool negative = context.node.int_attribute("detect_negative", 1) != 0;
+  if (positive && negative) return run_predicate<is_infinite>(context);
+  if (positive) return run_predicate<is_plus_infinity>(context);
+  if (negative) return run_predicate<is_minus_infinity>(context);
+  run_predicate<never>(context);
+}
 
 struct UnaryRow {
   std::string_view op_type;
@@ -133,7 +145,7 @@ void add_unary_rows(std::vector<OpDef>& rows) {
   rows.push_back(unary_row("Not", infer_same, run_not));
   rows.back().aliasing = Aliasing::kInPlace;
   rows.push_back(unary_row("IsNaN", infer_predicate, run_predicate<is_nan>));
-  rows.push_back(unary_row("IsInf", infer_predicate, run_predicate<is_infinite>));
+  rows.push_back(unary_row("IsInf", infer_predicate, run_is_inf));
   for (size_t i = rows.size() - 3; i < rows.size(); ++i) {
     rows[i].observation = {Observation::kNotObserved};
   }

@@ -61,12 +61,21 @@ std::vector<Operand> infer_outputs(const NodeRun& run, std::span<const Operand> 
     if (run.node.output(i) != kNone) {
       const std::optional<Shape> shape = known_shape(types[i]);
       output.info.dtype = types[i].dtype;
-      output.info.known = shape.has_value();
+      output.info.known = shape.has_value() && output.info.dtype != DType::kUndefined;
       if (shape) output.info.shape = *shape;
     }
     outputs.push_back(std::move(output));
   }
   return outputs;
+}
+
+// With every input at hand only a row that allocates may leave a shape open.
+void check_known(const NodeRun& run, std::span<const Operand> outputs) {
+  for (const Operand& output : outputs) {
+    if (output.info.known || run.op.allocates) continue;
+    throw Error(ErrorCode::kUnsupportedModel, "the shape of an output cannot be computed")
+        .at(run.node.name, run.node.op_type);
+  }
 }
 
 std::vector<TensorInfo> infos_of(std::span<const Operand> operands) {
@@ -112,6 +121,7 @@ OpState pack_node(const OpDef& op, const Node& node, int64_t opset,
 
 std::vector<Operand> evaluate(const NodeRun& run, std::span<const Operand> inputs) {
   std::vector<Operand> outputs = infer_outputs(run, inputs);
+  check_known(run, outputs);
   const std::vector<Operand> placed = lay_out(run.op, inputs, outputs);
   if (run.op.aliasing == Aliasing::kView && outputs[0].info.known) {
     outputs[0].tensor = placed[0].tensor.reshaped(outputs[0].info.shape);

@@ -2,8 +2,8 @@
 //
 //   Y[m][n] = activation(alpha * sum_k A'[m][k] * B'[k][n] + beta * C[m][n])
 //
-// A' and B' are transposed by transA, transB; C broadcasts. A constant B is packed once, with alpha,
-// and with beta * C as its bias where C is a constant row; any other C is added afterwards.
+// A' and B' are transposed by transA, transB; C broadcasts. A constant B is packed once, with
+// alpha, and with beta * C as its bias where C is a constant row; any other C is added afterwards.
 // Source: ONNX Gemm. float32 runs on kernels/float.h, other types on a plain loop.
 #include <algorithm>
 #include <cmath>
@@ -215,8 +215,7 @@ void run_float(RunContext& context, const GemmPlan& plan) {
   float* y = context.outputs[0].as<float>();
   const bool adds = plan.addend.present && !plan.bias_in_panels;
   const bool clamps = !adds && plan.activation.is_clamp();
-  const ClampF32 clamp =
-      clamps ? ClampF32{plan.activation.min, plan.activation.max} : ClampF32{};
+  const ClampF32 clamp = clamps ? ClampF32{plan.activation.min, plan.activation.max} : ClampF32{};
   gemm_f32({panels_of(context, plan, panels, panels + plan.panels), a, plan.m, plan.k, plan.n,
             plan.k, y, plan.n, clamp});
   if (adds) add_addend(context.inputs[2].as<float>(), plan, y);
@@ -227,11 +226,10 @@ template <typename T>
 void run_plain(RunContext& context, const GemmPlan& plan) {
   const GemmAttributes& attributes = plan.attributes;
   T* y = context.outputs[0].as<T>();
-  multiply_plain<T>({context.inputs[0].as<T>(), attributes.trans_a ? 1 : plan.k,
-                     attributes.trans_a ? plan.m : 1},
-                    {context.inputs[1].as<T>(), attributes.trans_b ? 1 : plan.n,
-                     attributes.trans_b ? plan.k : 1},
-                    {plan.m, plan.n, plan.k}, y);
+  multiply_plain<T>(
+      {context.inputs[0].as<T>(), attributes.trans_a ? 1 : plan.k, attributes.trans_a ? plan.m : 1},
+      {context.inputs[1].as<T>(), attributes.trans_b ? 1 : plan.n, attributes.trans_b ? plan.k : 1},
+      {plan.m, plan.n, plan.k}, y);
   using Sum = typename Wrapping<T>::Type;
   const auto alpha = factor<Sum>(attributes.alpha);
   for (int64_t i = 0; i < plan.m * plan.n; ++i) {

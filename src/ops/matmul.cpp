@@ -74,9 +74,9 @@ OpState pack_matmul(const PackContext& context) {
 OpState plan_matmul(PlanContext& context) {
   const DType dtype = context.inputs[0].dtype;
   if (context.inputs[1].dtype != dtype) {
-    context.fail(ErrorCode::kInvalidType,
-                 "inputs of types " + std::string(dtype_name(dtype)) + " and " +
-                     std::string(dtype_name(context.inputs[1].dtype)));
+    context.fail(ErrorCode::kInvalidType, "inputs of types " + std::string(dtype_name(dtype)) +
+                                              " and " +
+                                              std::string(dtype_name(context.inputs[1].dtype)));
   }
   if (!matmul_supports(dtype)) refuse_dtype(context, dtype);
   auto plan = std::make_shared<MatMulShape>(
@@ -125,8 +125,15 @@ void run_float(RunContext& context, const MatMulShape& shape) {
   const int64_t products = one_matrix ? 1 : shape.batches();
   const int64_t rows = one_matrix ? shape.m * shape.batches() : shape.m;
   for (int64_t i = 0; i < products && rows > 0; ++i) {
-    gemm_f32({panels.of(shape.b_index(i)), a + shape.a_index(i) * shape.m * shape.k, rows, shape.k,
-              shape.n, shape.k, y + i * shape.m * shape.n, shape.n, {}});
+    gemm_f32({panels.of(shape.b_index(i)),
+              a + shape.a_index(i) * shape.m * shape.k,
+              rows,
+              shape.k,
+              shape.n,
+              shape.k,
+              y + i * shape.m * shape.n,
+              shape.n,
+              {}});
   }
 }
 

@@ -17,8 +17,8 @@ bool matmul_supports(DType dtype);
 // counting as one row (A) or one column (B). Throws kInvalidShape.
 struct MatMulShape {
   int64_t m = 1, n = 1, k = 1;
-  Shape batch;                  // broadcast leading dims
-  Shape a_strides, b_strides;   // per batch dim, in matrices; 0 repeats
+  Shape batch;                 // broadcast leading dims
+  Shape a_strides, b_strides;  // per batch dim, in matrices; 0 repeats
   int64_t batches() const { return element_count(batch); }
   int64_t a_index(int64_t i) const { return matrix_index(a_strides, i); }  // of the i-th product
   int64_t b_index(int64_t i) const { return matrix_index(b_strides, i); }

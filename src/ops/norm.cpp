@@ -33,8 +33,8 @@ void require_channels(const PlanContext& context, size_t first, size_t count) {
   if (x.size() < 2) context.fail(ErrorCode::kInvalidShape, "an input of shape " + shape_text(x));
   for (size_t i = first; i < first + count; ++i) {
     if (context.has_input(i) && element_count(context.inputs[i].shape) == x[1]) continue;
-    context.fail(ErrorCode::kInvalidShape, "input " + std::to_string(i) + " must have " +
-                                               std::to_string(x[1]) + " elements");
+    context.fail(ErrorCode::kInvalidShape,
+                 "input " + std::to_string(i) + " must have " + std::to_string(x[1]) + " elements");
   }
 }
 

@@ -13,7 +13,8 @@ namespace eightfold {
 namespace {
 
 // y = x * factor[c] + offset[c]: factors, then offsets.
-void fold_statistics(int64_t channels, const float* const parameters[4], float epsilon, float* out) {
+void fold_statistics(int64_t channels, const float* const parameters[4], float epsilon,
+                     float* out) {
   const auto [scale, bias, mean, variance] =
       std::tuple(parameters[0], parameters[1], parameters[2], parameters[3]);
   for (int64_t c = 0; c < channels; ++c) {

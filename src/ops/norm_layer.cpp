@@ -37,13 +37,13 @@ struct LayerPlan {
 };
 
 // A parameter covers the trailing axes; leading ones of it may only be 1.
-int64_t repeat_length(const PlanContext& context, size_t input, std::span<const int64_t> normalized) {
+int64_t repeat_length(const PlanContext& context, size_t input,
+                      std::span<const int64_t> normalized) {
   if (!context.has_input(input)) return 1;
   const Shape& shape = context.inputs[input].shape;
   const auto first = std::ranges::find_if(shape, [](int64_t dim) { return dim != 1; });
   const std::span<const int64_t> rest(first, shape.end());
-  if (rest.size() > normalized.size() ||
-      !std::ranges::equal(rest, normalized.last(rest.size()))) {
+  if (rest.size() > normalized.size() || !std::ranges::equal(rest, normalized.last(rest.size()))) {
     context.fail(ErrorCode::kInvalidShape, "input " + std::to_string(input) + " of shape " +
                                                shape_text(shape) + " does not cover the axes " +
                                                shape_text(normalized));
@@ -56,9 +56,9 @@ OpState plan_layer_norm(PlanContext& context) {
   const std::span<const int64_t> x = context.inputs[0].shape;
   const auto normalized = x.subspan(layer_axis(context.node, x.size()));
   const int64_t size = element_count(normalized);
-  return std::make_shared<LayerPlan>(
-      LayerPlan{element_count(x.first(x.size() - normalized.size())), size,
-                repeat_length(context, 1, normalized), repeat_length(context, 2, normalized)});
+  return std::make_shared<LayerPlan>(LayerPlan{element_count(x.first(x.size() - normalized.size())),
+                                               size, repeat_length(context, 1, normalized),
+                                               repeat_length(context, 2, normalized)});
 }
 
 struct Moments {

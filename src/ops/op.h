@@ -189,6 +189,10 @@ struct OpDef {
   void (*run)(RunContext&) = nullptr;
   QuantizedForm quantized = {};
   Observation observation = {};
+  bool allocates = false;  // run calls RunHost::allocate when an output's shape depends on data
+  // How much an error of a negative input shrinks on its way through, for an op that treats the
+  // signs differently (LeakyRelu: alpha); null: not at all.
+  float (*negative_gain)(const Node&) = nullptr;
   // Output-channel axis of the weight input; null when the op has none.
   int (*weight_axis)(const Node&) = nullptr;
   // Multiply-accumulates for these shapes; null when the op has none worth counting.

@@ -53,9 +53,9 @@ void check_pool(const PlanContext& context) {
   const TensorInfo& x = context.inputs[0];
   const bool is_integer = is_max(context.node) && is_quantized_int8(x.dtype);
   if (x.dtype != DType::kFloat32 && !is_integer) {
-    context.fail(ErrorCode::kInvalidType,
-                 "input is " + std::string(dtype_name(x.dtype)) + ", expected float32" +
-                     (is_max(context.node) ? ", uint8 or int8" : ""));
+    context.fail(ErrorCode::kInvalidType, "input is " + std::string(dtype_name(x.dtype)) +
+                                              ", expected float32" +
+                                              (is_max(context.node) ? ", uint8 or int8" : ""));
   }
   if (context.outputs.size() > 1 && context.outputs[1].present()) {
     context.fail(ErrorCode::kUnsupportedOp, "MaxPool's output Indices is not implemented");
@@ -111,7 +111,8 @@ OpDef max_row(std::string_view op_type, void (*infer)(InferContext&)) {
   return row;
 }
 
-OpDef average_row(std::string_view op_type, void (*infer)(InferContext&), std::string_view quantized) {
+OpDef average_row(std::string_view op_type, void (*infer)(InferContext&),
+                  std::string_view quantized) {
   OpDef row = pool_row(op_type, infer, run_average);
   row.quantized = {QuantizedOperands::kUnary, kMicrosoftDomain, quantized};
   row.observation = {Observation::kDifferentFromInput};

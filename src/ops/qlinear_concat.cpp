@@ -52,9 +52,9 @@ OpState plan_concat(PlanContext& context) {
     const OperandQParams x = read_tensor_qparams(node, context.constants, at + 1, at + 2);
     Part part{run_of(context.inputs[at], axis), std::nullopt};
     if (clamps || x.scale != y.scale || x.zero_point != y.zero_point) {
-      part.table = byte_table(
-          {x.tensor_scale(), x.tensor_zero(), y.tensor_scale(), y.tensor_zero()}, is_signed, range,
-          [](float value) { return value; });
+      part.table =
+          byte_table({x.tensor_scale(), x.tensor_zero(), y.tensor_scale(), y.tensor_zero()},
+                     is_signed, range, [](float value) { return value; });
     }
     plan->parts.push_back(std::move(part));
   }

@@ -134,8 +134,8 @@ OpState pack_conv(const PackContext& context) {
                                                std::to_string(groups) + " groups");
   }
   const int64_t taps = element_count(std::span(shape).subspan(2));
-  ConvWeights conv{*weight, groups, shape[0], shape[1], taps,
-                   weight_zeros(context, form, shape[0]), {}, {}};
+  ConvWeights conv{*weight, groups, shape[0], shape[1], taps, weight_zeros(context, form, shape[0]),
+                   {},      {}};
   auto packed = std::make_shared<PackedConv>();
   packed->out.dtype = DType::kInt32;
   packed->in_channels = groups * shape[1];
@@ -161,8 +161,8 @@ OpState plan_conv(PlanContext& context) {
   const Shape& x = context.inputs[0].shape;
   const Shape& weight = context.inputs[form.weight].shape;
   if (x.size() != weight.size() || x[1] != packed.in_channels) {
-    context.fail(ErrorCode::kInvalidShape, "input " + shape_text(x) + " and weight " +
-                                               shape_text(weight) + " do not fit");
+    context.fail(ErrorCode::kInvalidShape,
+                 "input " + shape_text(x) + " and weight " + shape_text(weight) + " do not fit");
   }
   const WindowSpec spec =
       read_window(context.node, x.size() - 2, std::span<const int64_t>(weight).subspan(2));
@@ -180,8 +180,8 @@ void run_conv(RunContext& context) {
   const auto& plan = context.plan_as<ConvPlan>();
   Int8Input input{context.inputs[0].data, plan.is_signed, packed.input_zero};
   if (!form_of(context.node).requantizes && context.has_input(2)) {
-    input.zero_point = plan.is_signed ? *context.inputs[2].as<int8_t>()
-                                      : *context.inputs[2].as<uint8_t>();
+    input.zero_point =
+        plan.is_signed ? *context.inputs[2].as<int8_t>() : *context.inputs[2].as<uint8_t>();
   }
   Int8Output out = packed.out;
   out.data = context.outputs[0].data;
@@ -194,7 +194,7 @@ void run_conv(RunContext& context) {
 
 void infer_conv(InferContext& context) {
   const Form& form = form_of(context.node);
-  const DType dtype = !form.requantizes                      ? DType::kInt32
+  const DType dtype = !form.requantizes                       ? DType::kInt32
                       : context.dtype(7) != DType::kUndefined ? context.dtype(7)
                                                               : context.dtype(0);
   const auto& input = context.dims(0);

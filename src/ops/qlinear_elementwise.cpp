@@ -25,10 +25,9 @@ OpState plan_binary(PlanContext& context) {
   const OperandQParams b = read_tensor_qparams(node, context.constants, kBScale, kBZero);
   const OperandQParams y = read_tensor_qparams(node, context.constants, kYScale, kYZero);
   if (context.inputs[kA].dtype != context.inputs[kB].dtype) {
-    context.fail(ErrorCode::kInvalidType, "operands are " +
-                                              std::string(dtype_name(context.inputs[kA].dtype)) +
-                                              " and " +
-                                              std::string(dtype_name(context.inputs[kB].dtype)));
+    context.fail(ErrorCode::kInvalidType,
+                 "operands are " + std::string(dtype_name(context.inputs[kA].dtype)) + " and " +
+                     std::string(dtype_name(context.inputs[kB].dtype)));
   }
   const Int8Output out = output_of(node, context.inputs[kA].dtype, y.tensor_zero());
   auto plan = std::make_shared<BinaryPlan>();

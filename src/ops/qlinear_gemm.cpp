@@ -61,8 +61,8 @@ OpState pack_gemm(const PackContext& context) {
                  "use QLinearMatMul for products of two activations");
   }
   if (b->rank() != 2 || !is_quantized_int8(b->dtype())) {
-    context.fail(ErrorCode::kInvalidShape, "B is " + std::string(dtype_name(b->dtype())) + " " +
-                                               shape_text(b->shape()));
+    context.fail(ErrorCode::kInvalidShape,
+                 "B is " + std::string(dtype_name(b->dtype())) + " " + shape_text(b->shape()));
   }
   const bool transposed = trans_b(context.node);
   const int64_t rows = b->shape()[0], columns = b->shape()[1];
@@ -152,9 +152,8 @@ int64_t gemm_macs(const Node& node, std::span<const Shape> inputs, std::span<con
 std::vector<OpDef> qlinear_gemm_rows() {
   return with_twin({.domain = kMicrosoftDomain,
                     .op_type = "QGemm",
-                    .inputs = {Role::kActivation, Role::kParameter, Role::kParameter,
-                               Role::kWeight, Role::kParameter, Role::kParameter, Role::kBias,
-                               Role::kParameter},
+                    .inputs = {Role::kActivation, Role::kParameter, Role::kParameter, Role::kWeight,
+                               Role::kParameter, Role::kParameter, Role::kBias, Role::kParameter},
                     .infer = infer_gemm,
                     .pack = pack_gemm,
                     .plan = plan_gemm,

@@ -1,7 +1,8 @@
 // QLinearMatMul and MatMulInteger by numpy's rules. Source: ONNX QLinearMatMul, MatMulInteger.
 //
 //   acc[m][n] = sum_k (a[m][k] - za) * (b[k][n] - zb[n])
-//   QLinearMatMul: y = clamp(round_half_even(acc * (sa * sb[n] / sy)) + zy)   MatMulInteger: y = acc
+//   QLinearMatMul: y = clamp(round_half_even(acc * (sa * sb[n] / sy)) + zy)   MatMulInteger: y =
+//   acc
 // A constant B is packed once; one that comes at run time is packed when its turn comes.
 #include <memory>
 
@@ -52,8 +53,8 @@ PackedDense pack_matrix(const void* b, bool is_signed, int64_t k, int64_t n,
 void pack_constant(const Tensor& b, PackedMatMul& packed) {
   const Shape& shape = b.shape();
   if (shape.empty() || !is_quantized_int8(b.dtype())) {
-    throw Error(ErrorCode::kInvalidType, "B is " + std::string(dtype_name(b.dtype())) + " " +
-                                             shape_text(shape));
+    throw Error(ErrorCode::kInvalidType,
+                "B is " + std::string(dtype_name(b.dtype())) + " " + shape_text(shape));
   }
   const int64_t n = shape.size() == 1 ? 1 : shape.back();
   const int64_t k = shape.size() == 1 ? shape[0] : shape[shape.size() - 2];
@@ -156,7 +157,8 @@ void run_matmul(RunContext& context) {
     const uint8_t* a = context.inputs[0].as<uint8_t>() + plan.shape.a_index(i) * m * k;
     for (int64_t row = 0; row < m; row += by_row ? 1 : m) {
       const int32_t zero = zeros[by_row ? static_cast<size_t>(row) : 0];
-      out.data = context.outputs[0].as<uint8_t>() + static_cast<size_t>((i * m + row) * n) * element;
+      out.data =
+          context.outputs[0].as<uint8_t>() + static_cast<size_t>((i * m + row) * n) * element;
       dense_rows(matrix, {a + row * k, plan.a_signed, zero}, out, {by_row ? 1 : m, k, n},
                  context.scratch);
     }
@@ -179,16 +181,16 @@ int64_t matmul_macs(const Node&, std::span<const Shape> inputs, std::span<const 
 }  // namespace
 
 std::vector<OpDef> qlinear_matmul_rows() {
-  const OpDef integer{.domain = "",
-                      .op_type = "MatMulInteger",
-                      .since = 10,
-                      .inputs = {Role::kActivation, Role::kWeight, Role::kParameter,
-                                 Role::kParameter},
-                      .infer = infer_matmul,
-                      .pack = pack_integer,
-                      .plan = plan_matmul,
-                      .run = run_matmul,
-                      .macs = matmul_macs};
+  const OpDef integer{
+      .domain = "",
+      .op_type = "MatMulInteger",
+      .since = 10,
+      .inputs = {Role::kActivation, Role::kWeight, Role::kParameter, Role::kParameter},
+      .infer = infer_matmul,
+      .pack = pack_integer,
+      .plan = plan_matmul,
+      .run = run_matmul,
+      .macs = matmul_macs};
   OpDef qlinear = integer;
   qlinear.op_type = "QLinearMatMul";
   qlinear.inputs = {Role::kActivation, Role::kParameter, Role::kParameter, Role::kActivation,

@@ -108,18 +108,18 @@ void run_average(RunContext& context) {
   TapCounter counter(plan.shape.window);
   Int8Output out = plan.out;
   out.data = context.outputs[0].data;
-  for_each_window(context.inputs[0].as<uint8_t>(), plan.shape,
-                  [&](const std::vector<const uint8_t*>& taps) {
-                    std::fill_n(sums, channels, 0.0f);
-                    for (const uint8_t* pixel : taps) add(pixel, plan, sums);
-                    const int64_t padded = counter.next();
-                    const auto count = static_cast<int64_t>(taps.size());
-                    const auto divisor = static_cast<float>(
-                        std::max<int64_t>(1, plan.count_padding ? padded : count));
-                    for (int64_t c = 0; c < channels; ++c) sums[c] /= divisor;
-                    quantize_row(sums, channels, plan.params.y_scale, out);
-                    out.data = static_cast<uint8_t*>(out.data) + channels;
-                  });
+  for_each_window(
+      context.inputs[0].as<uint8_t>(), plan.shape, [&](const std::vector<const uint8_t*>& taps) {
+        std::fill_n(sums, channels, 0.0f);
+        for (const uint8_t* pixel : taps) add(pixel, plan, sums);
+        const int64_t padded = counter.next();
+        const auto count = static_cast<int64_t>(taps.size());
+        const auto divisor =
+            static_cast<float>(std::max<int64_t>(1, plan.count_padding ? padded : count));
+        for (int64_t c = 0; c < channels; ++c) sums[c] /= divisor;
+        quantize_row(sums, channels, plan.params.y_scale, out);
+        out.data = static_cast<uint8_t*>(out.data) + channels;
+      });
 }
 
 void run_global(RunContext& context) {

@@ -13,7 +13,7 @@ std::vector<OpDef> qlinear_gemm_rows();         // QGemm
 std::vector<OpDef> qlinear_elementwise_rows();  // QLinearAdd, QLinearMul
 std::vector<OpDef> qlinear_unary_rows();        // QLinearLeakyRelu, QLinearSigmoid
 std::vector<OpDef> qlinear_concat_rows();
-std::vector<OpDef> qlinear_pool_rows();         // QLinearAveragePool, QLinearGlobalAveragePool
+std::vector<OpDef> qlinear_pool_rows();  // QLinearAveragePool, QLinearGlobalAveragePool
 std::vector<OpDef> qlinear_softmax_rows();
 
 // A row and its twin in the eightfold domain, which may carry clamp_min and clamp_max.

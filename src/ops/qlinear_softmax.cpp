@@ -2,8 +2,8 @@
 //
 //   e[i] = round(q * exp((i - 255) * sx))      q = min(2^32 / length, 2^23 - 1)
 //   y    = clamp(round_half_up(e[x + 255 - max] * floor(1 / sy) / sum of e) + zy)
-// x counts from the lowest byte; the largest of a line always reads e[255]. The floor costs accuracy
-// when 1 / sy is no integer; 1/256, the usual scale, is exact.
+// x counts from the lowest byte; the largest of a line always reads e[255]. The floor costs
+// accuracy when 1 / sy is no integer; 1/256, the usual scale, is exact.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -29,8 +29,8 @@ void fill_exponentials(SoftmaxPlan& plan, float x_scale) {
   const double unit = std::min(4294967295.0 / length, 8388607.0);
   for (size_t i = 0; i < 256; ++i) {
     const double steps = static_cast<double>(i) - 255.0;
-    plan.exponentials[i] =
-        static_cast<uint32_t>(std::nearbyint(unit * std::exp(steps * static_cast<double>(x_scale))));
+    plan.exponentials[i] = static_cast<uint32_t>(
+        std::nearbyint(unit * std::exp(steps * static_cast<double>(x_scale))));
   }
 }
 
@@ -47,8 +47,8 @@ OpState plan_softmax(PlanContext& context) {
   plan->length = flattens ? product(shape, axis, shape.size()) : shape[axis];
   plan->inner = flattens ? 1 : product(shape, axis + 1, shape.size());
   plan->flip = is_signed_input(context, 0) ? 0x80 : 0;
-  plan->levels = static_cast<uint64_t>(
-      std::min(4294967295.0f, std::floor(1.0f / y.tensor_scale())));
+  plan->levels =
+      static_cast<uint64_t>(std::min(4294967295.0f, std::floor(1.0f / y.tensor_scale())));
   plan->out = output_of(node, context.inputs[0].dtype, y.tensor_zero());
   fill_exponentials(*plan, x.tensor_scale());
   return plan;
@@ -66,8 +66,8 @@ void softmax_line(const SoftmaxPlan& plan, const uint8_t* x, uint8_t* y) {
   for (int64_t i = 0; i < end; i += plan.inner) {
     const uint64_t scaled = exponentials[x[i] ^ plan.flip] * plan.levels;
     const auto steps = static_cast<int64_t>((scaled + sum / 2) / sum);
-    y[i] = static_cast<uint8_t>(std::clamp<int64_t>(steps + plan.out.zero_point, plan.out.lo,
-                                                    plan.out.hi));
+    y[i] = static_cast<uint8_t>(
+        std::clamp<int64_t>(steps + plan.out.zero_point, plan.out.lo, plan.out.hi));
   }
 }
 

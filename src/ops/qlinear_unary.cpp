@@ -34,8 +34,8 @@ OpState plan_unary(PlanContext& context) {
 }
 
 void run_unary(RunContext& context) {
-  lookup_int8(context.plan_as<ByteTable>().data(), context.inputs[0].data,
-              context.inputs[0].size(), context.outputs[0].data);
+  lookup_int8(context.plan_as<ByteTable>().data(), context.inputs[0].data, context.inputs[0].size(),
+              context.outputs[0].data);
 }
 
 void infer_unary(InferContext& context) {

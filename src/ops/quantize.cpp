@@ -59,8 +59,8 @@ void check_parameters(const PlanContext& context) {
     context.fail(ErrorCode::kUnsupportedModel, "blocked quantization is not supported");
   }
   if (context.inputs[1].dtype != DType::kFloat32) {
-    context.fail(ErrorCode::kInvalidType, "a scale of type " +
-                                              std::string(dtype_name(context.inputs[1].dtype)));
+    context.fail(ErrorCode::kInvalidType,
+                 "a scale of type " + std::string(dtype_name(context.inputs[1].dtype)));
   }
   if (context.has_input(2) &&
       element_count(context.inputs[2].shape) != element_count(context.inputs[1].shape)) {
@@ -182,8 +182,8 @@ void infer_dynamic(InferContext& context) {
 
 OpState plan_dynamic(PlanContext& context) {
   if (context.inputs[0].dtype != DType::kFloat32) {
-    context.fail(ErrorCode::kInvalidType, "DynamicQuantizeLinear of " +
-                                              std::string(dtype_name(context.inputs[0].dtype)));
+    context.fail(ErrorCode::kInvalidType,
+                 "DynamicQuantizeLinear of " + std::string(dtype_name(context.inputs[0].dtype)));
   }
   return nullptr;
 }
@@ -199,8 +199,8 @@ void run_dynamic(RunContext& context) {
   const float scale = low == high ? 1.0f : (high - low) / 255.0f;
   const float zero = round_half_even(std::clamp(0.0f - low / scale, 0.0f, 255.0f));
   const auto zero_point = static_cast<int32_t>(zero);
-  select<QuantizeInt8>()->run(
-      x, n, scale, {context.outputs[0].data, DType::kUint8, zero_point, 0, 255});
+  select<QuantizeInt8>()->run(x, n, scale,
+                              {context.outputs[0].data, DType::kUint8, zero_point, 0, 255});
   if (context.has_output(1)) *context.outputs[1].as<float>() = scale;
   if (context.has_output(2)) *context.outputs[2].as<uint8_t>() = static_cast<uint8_t>(zero_point);
 }

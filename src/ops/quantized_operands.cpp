@@ -14,8 +14,7 @@ std::vector<int32_t> widened(const Tensor& tensor) {
   return {data.begin(), data.end()};
 }
 
-const Tensor& constant_input(const Node& node, std::span<const Tensor* const> constants,
-                             size_t i) {
+const Tensor& constant_input(const Node& node, std::span<const Tensor* const> constants, size_t i) {
   const Tensor* tensor = i < constants.size() ? constants[i] : nullptr;
   if (tensor) return *tensor;
   throw Error(ErrorCode::kUnsupportedModel,
@@ -100,8 +99,8 @@ Int8Output output_of(const Node& node, DType dtype, int32_t zero_point) {
   const int64_t lo = std::max(range.quant_min, node.int_attribute("clamp_min", range.quant_min));
   const int64_t hi = std::min(range.quant_max, node.int_attribute("clamp_max", range.quant_max));
   if (lo > hi) {
-    throw Error(ErrorCode::kInvalidAttribute, "clamp_min " + std::to_string(lo) +
-                                                  " is above clamp_max " + std::to_string(hi));
+    throw Error(ErrorCode::kInvalidAttribute,
+                "clamp_min " + std::to_string(lo) + " is above clamp_max " + std::to_string(hi));
   }
   return {nullptr, dtype, zero_point, static_cast<int32_t>(lo), static_cast<int32_t>(hi)};
 }

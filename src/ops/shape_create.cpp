@@ -110,7 +110,7 @@ void infer_range(InferContext& context) {
   const Tensor* parts[3] = {context.constant(0), context.constant(1), context.constant(2)};
   if (parts[0] && parts[1] && parts[2]) {
     int64_t count = -1;
-    dtype_switch<float, double, int64_t, int32_t, int16_t>(context.dtype(0), [&](auto tag) {
+    const auto counted = [&](auto tag) {
       using T = decltype(tag);
       for (const Tensor* part : parts) {
         if (part->dtype() != DTypeOf<T>::kValue || part->size() != 1) {
@@ -118,7 +118,10 @@ void infer_range(InferContext& context) {
         }
       }
       count = range_count(parts[0]->data<T>()[0], parts[1]->data<T>()[0], parts[2]->data<T>()[0]);
-    });
+    };
+    if (!dtype_switch<float, double, int64_t, int32_t, int16_t>(context.dtype(0), counted)) {
+      refuse_dtype(context, context.dtype(0));
+    }
     if (count < 0) context.fail(ErrorCode::kInvalidData, "the range has no end");
     (*result)[0].value = count;
   }
@@ -154,27 +157,47 @@ void run_trilu(RunContext& context) {
     using T = decltype(tag);
     const T* from = x.as<T>();
     T* to = context.outputs[0].as<T>();
-    for (int64_t i = 0, n = x.size(); i < n; ++i) {
-      const int64_t row = i / cols % rows, col = i % cols;
-      const bool keep = upper ? col - row >= k : col - row <= k;
-      to[i] = keep ? from[i] : T{};
+    const int64_t count = cols == 0 ? 0 : x.size() / cols;
+    for (int64_t i = 0; i < count; ++i, from += cols, to += cols) {
+      // Upper keeps columns from row + k on, lower those up to and including it.
+      const int64_t diagonal = i % rows + std::clamp(k, -rows - cols, rows + cols);
+      const int64_t edge = std::clamp(upper ? diagonal : diagonal + 1, int64_t{0}, cols);
+      for (int64_t j = 0; j < cols; ++j) to[j] = (j >= edge) == upper ? from[j] : T{};
     }
   });
   if (!done) refuse_dtype(context, x.dtype);
 }
 
 // ---- OneHot: y[..., j, ...] = on where indices == j, off elsewhere; out-of-range indices are off
+// The depth may be of any numeric dtype.
+std::optional<int64_t> known_depth(const InferContext& context) {
+  const Tensor* depth = context.constant(1);
+  if (!depth || depth->size() != 1) return std::nullopt;
+  std::optional<int64_t> value;
+  dtype_switch<int64_t, int32_t, float, double, uint8_t>(depth->dtype(), [&](auto tag) {
+    const auto given = depth->data<decltype(tag)>()[0];
+    if (given >= decltype(tag){} && static_cast<double>(given) < 1e12) {
+      value = static_cast<int64_t>(given);
+    }
+  });
+  return value;
+}
+
 void infer_one_hot(InferContext& context) {
   std::optional<Dims> result = context.dims(0);
   if (result) {
     const size_t rank = result->size() + 1;
     const size_t axis = checked_axis(context, context.node.int_attribute("axis", -1), rank);
-    const auto depth = context.constant_ints(1);
     Dim dim;
-    if (depth && depth->size() == 1) dim.value = (*depth)[0];
+    if (const auto depth = known_depth(context)) dim.value = *depth;
     result->insert(result->begin() + static_cast<std::ptrdiff_t>(axis), dim);
   }
   context.set_output(0, context.dtype(2), std::move(result));
+}
+
+// A float index; what is no index becomes one that is out of range.
+int64_t narrow_index(float value) {
+  return std::fabs(value) < 1e9f ? static_cast<int64_t>(value) : int64_t{1} << 40;
 }
 
 void run_one_hot(RunContext& context) {
@@ -182,7 +205,15 @@ void run_one_hot(RunContext& context) {
   const size_t rank = y.shape.size();
   const size_t axis = checked_axis(context, context.node.int_attribute("axis", -1), rank);
   const int64_t depth = y.shape[axis], inner = product(y.shape, axis + 1, rank);
-  const std::vector<int64_t> indices = integers(context.inputs[0]);
+  std::vector<int64_t> indices;
+  if (context.inputs[0].dtype == DType::kFloat32) {
+    const float* given = context.inputs[0].as<float>();
+    for (int64_t i = 0; i < context.inputs[0].size(); ++i) {
+      indices.push_back(narrow_index(given[i]));
+    }
+  } else {
+    indices = integers(context.inputs[0]);
+  }
   const bool done = size_switch(y.dtype, [&](auto tag) {
     using T = decltype(tag);
     const T off = context.inputs[2].as<T>()[0], on = context.inputs[2].as<T>()[1];
@@ -275,6 +306,7 @@ void add_create_rows(std::vector<OpDef>& rows) {
                        run_one_hot));
   rows.push_back(maker("EyeLike", {Role::kMetadata}, infer_eye_like, run_eye_like));
   rows.push_back(maker("NonZero", {Role::kActivation}, infer_non_zero, run_non_zero));
+  rows.back().allocates = true;
 }
 
 }  // namespace eightfold

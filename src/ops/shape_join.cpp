@@ -1,6 +1,7 @@
-// Concat and Split: whole runs of bytes, in either layout.
-//   a tensor is [outer, axis, inner] in memory order; a part is a run of axis * inner elements
+// Concat and Split, in either layout.
+//   a tensor is [outer, axis, inner] in memory order; a part has runs of axis * inner elements
 #include <memory>
+#include <utility>
 
 #include "ops/shape_rows.h"
 
@@ -42,10 +43,11 @@ void infer_concat(InferContext& context) {
   context.set_output(0, context.dtype(0), std::move(result));
 }
 
-// Bytes of one run of each part, and how many runs there are.
+// Each part is `outer` runs of elements; in the whole they lie one after another.
 struct Parts {
-  size_t outer = 1;
-  std::vector<size_t> run_bytes;
+  int64_t outer = 1;
+  int64_t whole_run = 0;
+  std::vector<int64_t> runs;  // elements of one run of each part
 };
 
 template <typename Context>
@@ -57,30 +59,41 @@ Parts make_parts(const Context& context, std::span<const TensorInfo> parts) {
       checked_axis(context, context.node.int_attribute("axis", split ? 0 : 1), rank), rank,
       first.layout);
   Parts result;
-  const Shape memory = physical_shape(first.shape, first.layout);
-  result.outer = static_cast<size_t>(product(memory, 0, axis));
+  result.outer = product(physical_shape(first.shape, first.layout), 0, axis);
   for (const TensorInfo& part : parts) {
     if (!part.present()) context.fail(ErrorCode::kUnsupportedModel, "a part is left out");
-    const Shape dims = physical_shape(part.shape, part.layout);
-    const auto count = static_cast<size_t>(product(dims, axis, rank));
-    result.run_bytes.push_back(count * element_bytes(context, part.dtype));
+    result.runs.push_back(product(physical_shape(part.shape, part.layout), axis, rank));
+    result.whole_run += result.runs.back();
   }
   return result;
 }
 
+enum class Direction : uint8_t { kJoin, kPart };
+
+OpState plan_parts(const Parts& parts, Direction direction) {
+  auto copies = std::make_shared<std::vector<StridedCopy>>();
+  int64_t at = 0;
+  for (int64_t run : parts.runs) {
+    StridedCopy copy{{parts.outer, run}, {run, 1}, {parts.whole_run, 1}, 0, at};
+    if (direction == Direction::kPart) {
+      std::swap(copy.from, copy.to);
+      std::swap(copy.from_offset, copy.to_offset);
+    }
+    copies->push_back(simplified(copy));
+    at += run;
+  }
+  return copies;
+}
+
 OpState plan_concat(PlanContext& context) {
-  return std::make_shared<const Parts>(make_parts(context, context.inputs));
+  return plan_parts(make_parts(context, context.inputs), Direction::kJoin);
 }
 
 void run_concat(RunContext& context) {
-  const Parts& parts = context.plan_as<Parts>();
-  auto* to = context.outputs[0].as<uint8_t>();
-  for (size_t o = 0; o < parts.outer; ++o) {
-    for (size_t i = 0; i < context.inputs.size(); ++i) {
-      const size_t bytes = parts.run_bytes[i];
-      copy_bytes(to, context.inputs[i].as<uint8_t>() + o * bytes, bytes);
-      to += bytes;
-    }
+  const auto& copies = context.plan_as<std::vector<StridedCopy>>();
+  const size_t bytes = element_bytes(context, context.outputs[0].dtype);
+  for (size_t i = 0; i < copies.size(); ++i) {
+    run_copy(copies[i], bytes, context.inputs[i].data, context.outputs[0].data);
   }
 }
 
@@ -121,18 +134,14 @@ void infer_split(InferContext& context) {
 }
 
 OpState plan_split(PlanContext& context) {
-  return std::make_shared<const Parts>(make_parts(context, context.outputs));
+  return plan_parts(make_parts(context, context.outputs), Direction::kPart);
 }
 
 void run_split(RunContext& context) {
-  const Parts& parts = context.plan_as<Parts>();
-  const auto* from = context.inputs[0].as<uint8_t>();
-  for (size_t o = 0; o < parts.outer; ++o) {
-    for (size_t i = 0; i < context.outputs.size(); ++i) {
-      const size_t bytes = parts.run_bytes[i];
-      copy_bytes(context.outputs[i].as<uint8_t>() + o * bytes, from, bytes);
-      from += bytes;
-    }
+  const auto& copies = context.plan_as<std::vector<StridedCopy>>();
+  const size_t bytes = element_bytes(context, context.inputs[0].dtype);
+  for (size_t i = 0; i < copies.size(); ++i) {
+    run_copy(copies[i], bytes, context.inputs[0].data, context.outputs[i].data);
   }
 }
 

@@ -53,9 +53,9 @@ Shape read_kernel(const Node& node, size_t rank, std::span<const int64_t> weight
   }
   check_range("kernel_shape", kernel, 1);
   if (!weight.empty() && kernel != weight) {
-    throw Error(ErrorCode::kInvalidAttribute, "kernel_shape " + shape_text(kernel) +
-                                                  " differs from the weight's " +
-                                                  shape_text(weight));
+    throw Error(
+        ErrorCode::kInvalidAttribute,
+        "kernel_shape " + shape_text(kernel) + " differs from the weight's " + shape_text(weight));
   }
   return kernel;
 }
@@ -157,10 +157,10 @@ int64_t window_output(const WindowSpec& spec, size_t axis, int64_t in) {
   const Pads pads = resolve_pads(spec, axis, in);
   const int64_t room = in + pads.begin + pads.end - reach(spec, axis);
   if (room < 0) {
-    throw Error(ErrorCode::kInvalidShape,
-                "a window of " + std::to_string(reach(spec, axis)) + " over " + std::to_string(in) +
-                    " elements with pads " + std::to_string(pads.begin) + ", " +
-                    std::to_string(pads.end));
+    throw Error(ErrorCode::kInvalidShape, "a window of " + std::to_string(reach(spec, axis)) +
+                                              " over " + std::to_string(in) +
+                                              " elements with pads " + std::to_string(pads.begin) +
+                                              ", " + std::to_string(pads.end));
   }
   if (!spec.ceil_mode) return room / stride + 1;
   const int64_t out = (room + stride - 1) / stride + 1;
@@ -210,8 +210,8 @@ Window make_transposed_window(const Node& node, const WindowSpec& spec,
     if (axis.out < 0) {
       throw Error(ErrorCode::kInvalidShape, "pads are larger than the output");
     }
-    axis_of(window, spec.rank(), i) = {axis.out,          input[i + 2],      spec.kernel[i],
-                                       spec.strides[i],   spec.dilations[i], axis.pads.begin,
+    axis_of(window, spec.rank(), i) = {axis.out,        input[i + 2],      spec.kernel[i],
+                                       spec.strides[i], spec.dilations[i], axis.pads.begin,
                                        axis.pads.end};
   }
   return window;

@@ -26,8 +26,9 @@ struct WindowSpec {
   size_t rank() const { return kernel.size(); }
 };
 
-// `weight_kernel`: the spatial dims of the weight, empty for pools; used when kernel_shape is absent
-// and checked against it otherwise. Throws kInvalidAttribute, kUnsupportedModel (spatial rank > 3).
+// `weight_kernel`: the spatial dims of the weight, empty for pools; used when kernel_shape is
+// absent and checked against it otherwise. Throws kInvalidAttribute, kUnsupportedModel (spatial
+// rank > 3).
 WindowSpec read_window(const Node& node, size_t spatial_rank,
                        std::span<const int64_t> weight_kernel = {});
 
@@ -41,8 +42,8 @@ Dims window_output_dims(const WindowSpec& spec, const Dims& input, Dim channels)
 // Pads resolved, outputs computed. `input` is the logical shape [N, C, spatial...].
 Window make_window(const WindowSpec& spec, std::span<const int64_t> input);
 
-// ConvTranspose: the window seen from its output (axis.in is the extent of Y, axis.out of X), so that
-// x[i] adds to y[i * stride + tap * dilation - pad]. Reads output_padding and output_shape.
+// ConvTranspose: the window seen from its output (axis.in is the extent of Y, axis.out of X), so
+// that x[i] adds to y[i * stride + tap * dilation - pad]. Reads output_padding and output_shape.
 Window make_transposed_window(const Node& node, const WindowSpec& spec,
                               std::span<const int64_t> input);
 Dims transposed_output_dims(const Node& node, const WindowSpec& spec, const Dims& input,

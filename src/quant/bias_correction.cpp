@@ -1,11 +1,13 @@
 // BiasCorrector: one pass over calibration data, after calibration. Taps the
-// inputs of the quantized layers in the float run; convert adds the result to
-// the float biases. Source: empirical bias correction (Nagel et al. 2019).
+// inputs of the quantized layers in the float run; convert takes the rounded
+// weights and adds the corrections to the float biases. Source: empirical bias
+// correction (Nagel et al. 2019).
 #include <map>
 #include <vector>
 
 #include "core/error.h"
 #include "quant/bias_correction_means.h"
+#include "quant/bias_correction_rounding.h"
 #include "quant/convert_weights.h"
 #include "quant/route.h"
 
@@ -41,13 +43,24 @@ struct BiasCorrector::Impl {
     for (NodeId node : found->second) layers.at(node).add(view);
   }
 
-  std::vector<float> correction(NodeId node, const LayerMeans& means) const {
+  void correct(NodeId node, const LayerMeans& means) {
     const auto weighted = weighted_node(model.graph, node);
     const Tensor& weight =
         *model.graph.constant(model.graph.node(node).input(weighted->weight_input));
     const auto slot = static_cast<size_t>(model.plans.at(node).weight_slot);
     const QParams qparams = model.weight_slots[slot].observer->qparams();
-    return means.mean_error(weight.data<float>(), fake_quantize_weight(weight, qparams));
+    std::vector<float> quantized = fake_quantize_weight(weight, qparams);
+    if (keeps_weight(node)) {
+      const Tensor rounded = round_keeping_mean(weight, qparams, means);
+      quantized.assign(rounded.data<float>().begin(), rounded.data<float>().end());
+      model.rounded_weight[node] = rounded;
+    }
+    model.bias_correction[node] = means.mean_error(weight.data<float>(), quantized);
+  }
+
+  // Gemm's alpha is folded into the weight at convert, which gives it another grid.
+  bool keeps_weight(NodeId node) const {
+    return model.graph.node(node).float_attribute("alpha", 1.0f) == 1.0f;
   }
 
   PreparedModel& model;
@@ -79,8 +92,9 @@ void BiasCorrector::observe(const Feeds& feeds) {
 
 void BiasCorrector::finish() {
   impl_->model.bias_correction.clear();
+  impl_->model.rounded_weight.clear();
   for (const auto& [node, means] : impl_->layers) {
-    if (!means.empty()) impl_->model.bias_correction[node] = impl_->correction(node, means);
+    if (!means.empty()) impl_->correct(node, means);
   }
 }
 

@@ -94,13 +94,17 @@ LayerMeans::LayerMeans(const Graph& graph, NodeId node, QParams input)
       is_image_(operands_of(graph, node) == QuantizedOperands::kConv) {
   const Node& layer = graph.node(node);
   if (is_image_) {
-    channels_ = weight_shape_[1] * layer.int_attribute("group", 1);
+    group_ = layer.int_attribute("group", 1);
+    channels_ = weight_shape_[1] * group_;
     for (size_t i = 2; i < weight_shape_.size(); ++i) taps_ *= weight_shape_[i];
   } else {
-    channels_ = weight_shape_[layer.int_attribute("transB", 0) ? 1 : 0];
+    alpha_ = layer.float_attribute("alpha", 1.0f);
+    weight_is_transposed_ = layer.int_attribute("transB", 0) == 0;
+    channels_ = weight_shape_[weight_is_transposed_ ? 0 : 1];
   }
   sums_.resize(static_cast<size_t>(taps_ * channels_));
   quantized_sums_.resize(sums_.size());
+  squares_.resize(static_cast<size_t>(channels_));
 }
 
 void LayerMeans::add(const TensorView& x) {
@@ -125,6 +129,7 @@ void LayerMeans::add_image(const TensorView& x) {
     for (int64_t r = 0; r < depth.in * height.in; ++r) {
       gather_row(x, n, r, width.in, channels_, window.in_size(), row_);
       fake_quantize_row(row_, input_, quantized_row_);
+      add_squares();
       sum_taps(row_, width, channels_, tap_sums_);
       sum_taps(quantized_row_, width, channels_, quantized_tap_sums_);
       for (int64_t t = 0; t < depth.kernel * height.kernel; ++t) {
@@ -138,6 +143,17 @@ void LayerMeans::add_image(const TensorView& x) {
   positions_ += x.shape[0] * window.out_size();
 }
 
+void LayerMeans::add_squares() {
+  const auto channels = static_cast<size_t>(channels_);
+  square_sums_.assign(channels, 0.0f);
+  for (size_t at = 0; at < quantized_row_.size(); at += channels) {
+    const float* x = quantized_row_.data() + at;
+    for (size_t c = 0; c < channels; ++c) square_sums_[c] += x[c] * x[c];
+    ++inputs_;
+  }
+  accumulate(square_sums_, squares_.data());
+}
+
 void LayerMeans::add_rows(const TensorView& x) {
   const int64_t rows = x.shape[0];
   const auto columns = static_cast<size_t>(channels_);
@@ -145,34 +161,50 @@ void LayerMeans::add_rows(const TensorView& x) {
   for (int64_t r = 0; r < rows; ++r) {
     const std::span<const float> row(x.as<const float>() + r * channels_, columns);
     fake_quantize_row(row, input_, quantized_row_);
+    add_squares();
     accumulate(row, sums_.data());
     accumulate(quantized_row_, quantized_sums_.data());
   }
   positions_ += rows;
 }
 
+LayerMeans::Place LayerMeans::place(int64_t output, int64_t channel, int64_t tap) const {
+  const int64_t per_group = channels_ / group_;
+  const int64_t first = output / std::max<int64_t>(outputs() / group_, 1) * per_group;
+  const int64_t weight = weight_is_transposed_ ? channel * outputs() + output
+                                               : (output * per_group + channel) * taps_ + tap;
+  return {static_cast<size_t>(weight), static_cast<size_t>(tap * channels_ + first + channel),
+          static_cast<size_t>(first + channel)};
+}
+
+LayerMeans::Moments LayerMeans::moments(int64_t output) const {
+  Moments moments;
+  for (int64_t c = 0; c < channels_ / group_; ++c) {
+    for (int64_t t = 0; t < taps_; ++t) {
+      const Place at = place(output, c, t);
+      const double mean = quantized_sums_[at.sum] / static_cast<double>(positions_);
+      const double square = squares_[at.channel] / static_cast<double>(inputs_);
+      moments.weights.push_back(at.weight);
+      moments.mean.push_back(mean);
+      moments.variance.push_back(std::max(square - mean * mean, 0.0));
+    }
+  }
+  return moments;
+}
+
 std::vector<float> LayerMeans::mean_error(std::span<const float> weight,
                                           std::span<const float> quantized_weight) const {
-  const Node& layer = graph_.node(node_);
-  const bool is_transposed = !is_image_ && layer.int_attribute("transB", 0) == 0;  // [K, O]
-  const int64_t outputs = is_transposed ? weight_shape_[1] : weight_shape_[0];
-  const int64_t group = is_image_ ? layer.int_attribute("group", 1) : 1;
-  const int64_t per_group = channels_ / group;
   std::vector<float> error;
-  for (int64_t o = 0; o < outputs; ++o) {
-    const int64_t first_channel = o / std::max<int64_t>(outputs / group, 1) * per_group;
+  for (int64_t o = 0; o < outputs(); ++o) {
     double sum = 0;
-    for (int64_t c = 0; c < per_group; ++c) {
+    for (int64_t c = 0; c < channels_ / group_; ++c) {
       for (int64_t t = 0; t < taps_; ++t) {
-        const auto w =
-            static_cast<size_t>(is_transposed ? c * outputs + o : (o * per_group + c) * taps_ + t);
-        const auto m = static_cast<size_t>(t * channels_ + first_channel + c);
-        sum += static_cast<double>(weight[w]) * sums_[m] -
-               static_cast<double>(quantized_weight[w]) * quantized_sums_[m];
+        const Place at = place(o, c, t);
+        sum += static_cast<double>(weight[at.weight]) * sums_[at.sum] -
+               static_cast<double>(quantized_weight[at.weight]) * quantized_sums_[at.sum];
       }
     }
-    const float alpha = is_image_ ? 1.0f : layer.float_attribute("alpha", 1.0f);
-    error.push_back(static_cast<float>(sum / static_cast<double>(positions_)) * alpha);
+    error.push_back(static_cast<float>(sum / static_cast<double>(positions_)) * alpha_);
   }
   return error;
 }

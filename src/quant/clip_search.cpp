@@ -90,4 +90,23 @@ BinRange search_clip_range(std::span<const double> counts, double width, int lev
   return kept;
 }
 
+BinRange refine_clip_range(std::span<const double> counts, BinRange start, int levels) {
+  const FilledBins bins(counts);
+  const int last = static_cast<int>(counts.size()) - 1;
+  const int stride = std::max(1, last / 256);
+  BinRange best = start;
+  double best_error = error_of(bins, best, levels);
+  const auto consider = [&](BinRange candidate) {
+    const double error = error_of(bins, candidate, levels);
+    if (error >= best_error) return;
+    best_error = error;
+    best = candidate;
+  };
+  for (int round = 0; round < 2; ++round) {
+    for (int left = 0; left < best.right; left += stride) consider({left, best.right});
+    for (int right = last; right > best.left; right -= stride) consider({best.left, right});
+  }
+  return best;
+}
+
 }  // namespace eightfold

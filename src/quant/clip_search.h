@@ -19,4 +19,8 @@ double clip_error(std::span<const double> counts, BinRange kept, int levels);
 // error grows (spec-facts 3.3). `width` is the width of a bin; 0 makes every error 0.
 BinRange search_clip_range(std::span<const double> counts, double width, int levels);
 
+// For histograms whose bins carry weights: the best of a grid of left ends, then of right ends,
+// twice, starting from `start`. Exhaustive where the greedy search stops at the first rise.
+BinRange refine_clip_range(std::span<const double> counts, BinRange start, int levels);
+
 }  // namespace eightfold

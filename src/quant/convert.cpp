@@ -31,14 +31,19 @@ PreparedModel rebase(const PreparedModel& model, Graph graph) {
   rebased.slot_of.clear();
   rebased.plans.clear();
   rebased.bias_correction.clear();
+  rebased.rounded_weight.clear();
   for (const auto& [value, slot] : model.slot_of) rebased.slot_of[same_value(value)] = slot;
   for (const auto& [node, plan] : model.plans) rebased.plans[same_node(node)] = plan;
   for (const auto& [node, shift] : model.bias_correction) {
     rebased.bias_correction[same_node(node)] = shift;
   }
+  for (const auto& [node, weight] : model.rounded_weight) {
+    rebased.rounded_weight[same_node(node)] = weight;
+  }
   rebased.slot_of.erase(kNone);
   rebased.plans.erase(kNone);
   rebased.bias_correction.erase(kNone);
+  rebased.rounded_weight.erase(kNone);
   rebased.graph = std::move(graph);
   return rebased;
 }
@@ -56,6 +61,8 @@ class Converter {
     }
     for (const auto& [value, slot] : model_.slot_of) convert_value(value, slot);
     drop_unused_constants(graph_);
+    // Parameters of a quantized model fit each other: no caller may override one of them.
+    std::erase_if(graph_.inputs, [&](ValueId id) { return graph_.value(id).is_constant(); });
     graph_.stage = Stage::kQuantized;
     return std::move(graph_);
   }
@@ -247,14 +254,17 @@ class Converter {
 
   void write_weight(NodeId id, const WeightedNode& weighted, const QParams& qparams) {
     const ValueId weight = graph_.node(id).input(weighted.weight_input);
-    auto [entry, fresh] =
-        shared_weights_.try_emplace({weight, qparams.scale, qparams.zero_point}, kNone);
+    const auto rounded = model_.rounded_weight.find(id);
+    const bool is_own = rounded != model_.rounded_weight.end();
+    auto [entry, fresh] = shared_weights_.try_emplace(
+        {weight, is_own ? id : kNone, qparams.scale, qparams.zero_point}, kNone);
     ValueId& shared = entry->second;
     if (fresh) {
       const std::string name = graph_.value(weight).name;
       const QParamValues params = add_qparams(graph_, name, qparams);
-      const ValueId quantized = graph_.add_initializer(
-          name + "_quantized", quantize_weight(*graph_.constant(weight), qparams));
+      const Tensor& values = is_own ? rounded->second : *graph_.constant(weight);
+      const ValueId quantized =
+          graph_.add_initializer(name + "_quantized", quantize_weight(values, qparams));
       shared = graph_.add_value(name + "_dequantized", graph_.value(weight).type);
       add_dequantize(graph_, {.before = id}, quantized, params, qparams.axis, shared, name);
     }
@@ -282,9 +292,10 @@ class Converter {
   Remarks* remarks_;
   std::map<int, QParams> qparams_;
   std::map<int, QParamValues> slot_values_;
-  // One int8 copy for all nodes that share a float weight and its scales.
+  // One int8 copy for all nodes that share a float weight, its scales and its rounding.
   struct WeightKey {
     ValueId weight;
+    NodeId rounded_for;
     std::vector<float> scale;
     std::vector<int32_t> zero_point;
     auto operator<=>(const WeightKey&) const = default;

@@ -59,7 +59,15 @@ void HistogramObserver::widen(const ValueRange& wider) {
 BinRange HistogramObserver::clip_bins() const {
   // The levels of the dtype, even where the range in use is narrower (as PyTorch).
   const int levels = 1 << std::min(dtype_bits(spec().dtype), 16);
-  return search_clip_range(counts_, bin_width(range_, counts_.size()), levels);
+  const double width = bin_width(range_, counts_.size());
+  const BinRange kept = search_clip_range(counts_, width, levels);
+  if (spec().negative_gain >= 1 || width == 0) return kept;
+  std::vector<double> weighted(counts_);
+  const double gain = spec().negative_gain;
+  for (size_t i = 0; i < weighted.size(); ++i) {
+    if (range_.min + width * (static_cast<double>(i) + 0.5) < 0) weighted[i] *= gain * gain;
+  }
+  return refine_clip_range(weighted, kept, levels);
 }
 
 ValueRange HistogramObserver::clip_range() const {

@@ -193,7 +193,9 @@ class Preparer {
   void observe_outputs(NodeId id, const Observation& observation, const ObserverSpec& spec) {
     const Node& node = graph_.node(id);
     if (observation.kind != Observation::kSameAsInput) {
-      slots_.observe(node.output(0), spec);
+      ObserverSpec scaled = spec;
+      scaled.negative_gain = neighbours_.negative_gain(node.output(0));
+      slots_.observe(node.output(0), scaled);
       return;
     }
     const std::vector<ValueId> data = data_inputs(graph_, id);

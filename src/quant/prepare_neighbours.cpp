@@ -36,4 +36,16 @@ bool Neighbours::feeds_weighted(ValueId value) const {
                      [&](const Use& use) { return use.index == 0 && is_weighted(use.node); });
 }
 
+float Neighbours::negative_gain(ValueId value) const {
+  const auto uses = graph_.value(value).uses();
+  if (uses.empty() || graph_.is_output(value)) return 1;
+  float gain = 0;
+  for (const Use& use : uses) {
+    const Node& user = graph_.node(use.node);
+    const OpDef* def = find_op(graph_, user);
+    gain = std::max(gain, def && def->negative_gain ? def->negative_gain(user) : 1.0f);
+  }
+  return std::clamp(gain, 0.01f, 1.0f);
+}
+
 }  // namespace eightfold

@@ -28,6 +28,9 @@ struct ObserverSpec {
   bool is_dynamic = false;
   float scale = 1.0f;      // FixedQParamsObserver
   int32_t zero_point = 0;  // FixedQParamsObserver
+  // HistogramObserver: weight of errors of negative values, (0, 1]. Set by prepare where the value
+  // goes through a LeakyRelu alone, which shrinks them by its alpha. 1 is PyTorch's formula.
+  float negative_gain = 1.0f;
 
   QRange range() const;
   bool operator==(const ObserverSpec&) const = default;

@@ -23,7 +23,7 @@ interface Api {
 }
 
 // As built, not as written: the scripts look for the wasm module beside themselves.
-const kEntry = '../../dist/js/index.js';
+const kEntry = 'eightfold';
 let api: Promise<Api> | undefined;
 
 function eightfoldApi(): Promise<Api> {

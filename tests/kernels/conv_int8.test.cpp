@@ -46,7 +46,8 @@ struct Problem {
     shape.window.axes = {c.depth, c.height, c.width};
     za = x_signed ? 5 : 100;
     x = test_bytes(static_cast<size_t>(c.batch * shape.window.in_size() * c.channels), 3, extreme);
-    w = test_bytes(static_cast<size_t>(c.out_channels * c.channels / c.groups * taps()), 4, extreme);
+    w = test_bytes(static_cast<size_t>(c.out_channels * c.channels / c.groups * taps()), 4,
+                   extreme);
     for (int64_t o = 0; o < c.out_channels; ++o) {
       bias.push_back(static_cast<int32_t>(o * 331 % 2001) - 1000);
       scale.push_back(o % 2 == 0 ? 0.001953125f : 0.0021f);
@@ -71,9 +72,9 @@ struct Problem {
       if (iz < 0 || iz >= dz.in || iy < 0 || iy >= dy.in || ix < 0 || ix >= dx.in) continue;
       const int64_t pixel = ((n * dz.in + iz) * dy.in + iy) * dx.in + ix;
       for (int64_t c = 0; c < group_channels(); ++c) {
-        const int64_t a =
-            test_int8(x.data(), x_signed, pixel * shape.in_channels + first + c) - za;
-        acc += a * static_cast<int8_t>(w[static_cast<size_t>((o * group_channels() + c) * taps() + t)]);
+        const int64_t a = test_int8(x.data(), x_signed, pixel * shape.in_channels + first + c) - za;
+        acc += a *
+               static_cast<int8_t>(w[static_cast<size_t>((o * group_channels() + c) * taps() + t)]);
       }
     }
     return acc;
@@ -133,8 +134,7 @@ std::vector<uint8_t> run_depthwise(const Problem& p, const DepthwiseInt8& kernel
   weights.bias = p.bias;
   weights.scale = p.scale;
   const int64_t width_taps = p.shape.window.width().kernel;
-  const size_t bytes =
-      kernel.packed_bytes(weights.channels, weights.taps / width_taps, width_taps);
+  const size_t bytes = kernel.packed_bytes(weights.channels, weights.taps / width_taps, width_taps);
   PackedDepthwise packed{&kernel, Buffer::allocate(bytes), weights.channels};
   kernel.pack(weights, width_taps, packed.bytes->data());
   std::vector<uint8_t> y(p.expected().size());
@@ -165,11 +165,23 @@ TEST_CASE("conv_int8: kernels, strides, dilations, pads, groups, ranks", "[kerne
       {
           {"1x1", 2, 24, 17, 1, {}, axis(5, 1), axis(7, 1)},
           {"1x1 stride 2", 1, 8, 16, 1, {}, axis(5, 1, 2), axis(7, 1, 2)},
-          {"3x3 padded, image channels", 2, 3, 16, 1, {}, axis(9, 3, 2, 1, 1, 1),
+          {"3x3 padded, image channels",
+           2,
+           3,
+           16,
+           1,
+           {},
+           axis(9, 3, 2, 1, 1, 1),
            axis(8, 3, 2, 1, 0, 1)},
           {"3x3, 16 channels", 1, 16, 24, 1, {}, axis(9, 3, 1, 1, 1, 1), axis(10, 3, 1, 1, 1, 1)},
           {"3x3 dilated", 1, 5, 9, 1, {}, axis(9, 3, 1, 2, 2, 2), axis(9, 3, 1, 3, 3, 3)},
-          {"pads wider than the kernel", 1, 4, 8, 1, {}, axis(3, 2, 1, 1, 4, 4),
+          {"pads wider than the kernel",
+           1,
+           4,
+           8,
+           1,
+           {},
+           axis(3, 2, 1, 1, 4, 4),
            axis(3, 3, 1, 1, 5, 5)},
           {"groups", 2, 12, 18, 3, {}, axis(6, 3, 1, 1, 1, 1), axis(5, 3, 1, 1, 1, 1)},
           {"1x1 groups", 1, 12, 8, 4, {}, axis(3, 1), axis(4, 1)},
@@ -183,11 +195,23 @@ TEST_CASE("conv_int8: kernels, strides, dilations, pads, groups, ranks", "[kerne
 TEST_CASE("depthwise_int8: channels around the group, windows, multipliers", "[kernels][int8]") {
   std::vector<Case> cases;
   for (int64_t channels : {1, 3, 4, 7, 8, 15, 16, 17, 24, 31, 32, 50}) {
-    cases.push_back({"3x3 pad 1", 1, channels, channels, channels, {}, axis(5, 3, 1, 1, 1, 1),
+    cases.push_back({"3x3 pad 1",
+                     1,
+                     channels,
+                     channels,
+                     channels,
+                     {},
+                     axis(5, 3, 1, 1, 1, 1),
                      axis(7, 3, 1, 1, 1, 1)});
   }
   for (int64_t width : {1, 2, 3, 4, 5, 9, 14}) {
-    cases.push_back({"widths, stride 2", 2, 20, 20, 20, {}, axis(6, 3, 2, 1, 1, 1),
+    cases.push_back({"widths, stride 2",
+                     2,
+                     20,
+                     20,
+                     20,
+                     {},
+                     axis(6, 3, 2, 1, 1, 1),
                      axis(width, 3, 2, 1, 1, 1)});
   }
   cases.push_back({"5x5", 1, 18, 18, 18, {}, axis(8, 5, 1, 1, 2, 2), axis(9, 5, 1, 1, 2, 2)});
@@ -196,10 +220,16 @@ TEST_CASE("depthwise_int8: channels around the group, windows, multipliers", "[k
   cases.push_back({"rank 3", 1, 33, 33, 33, {}, {}, axis(20, 9, 1, 1, 4, 4)});
   cases.push_back({"rank 5", 1, 17, 17, 17, axis(4, 3, 1, 1, 1, 1), axis(4, 3, 1, 1, 1, 1),
                    axis(5, 3, 1, 1, 1, 1)});
-  cases.push_back({"multiplier 2", 1, 9, 18, 9, {}, axis(6, 3, 1, 1, 1, 1),
-                   axis(6, 3, 1, 1, 1, 1)});
+  cases.push_back(
+      {"multiplier 2", 1, 9, 18, 9, {}, axis(6, 3, 1, 1, 1, 1), axis(6, 3, 1, 1, 1, 1)});
   cases.push_back({"multiplier 3", 2, 2, 6, 2, {}, axis(6, 3), axis(6, 3)});
-  cases.push_back({"pads wider than the kernel", 1, 16, 16, 16, {}, axis(2, 3, 1, 1, 4, 4),
+  cases.push_back({"pads wider than the kernel",
+                   1,
+                   16,
+                   16,
+                   16,
+                   {},
+                   axis(2, 3, 1, 1, 4, 4),
                    axis(2, 3, 1, 1, 4, 4)});
   check_all<DepthwiseInt8>(cases, run_depthwise);
 }

@@ -30,7 +30,8 @@ struct Problem {
   std::vector<float> scale;
   Int8Output out;
 
-  explicit Problem(const Case& in) : c(in), za(in.a_signed ? -7 : 131), lda(in.k + 3), ldc(in.n + 2) {
+  explicit Problem(const Case& in)
+      : c(in), za(in.a_signed ? -7 : 131), lda(in.k + 3), ldc(in.n + 2) {
     const auto size = [](int64_t v) { return static_cast<size_t>(v); };
     a = test_bytes(size(c.m * lda + 1), 11, c.extreme);
     w = test_bytes(size(c.k * c.n), 12, c.extreme);

@@ -1,4 +1,5 @@
-// The table of rows: every kernel has a scalar row, the best row comes first, and set_isa is obeyed.
+// The table of rows: every kernel has a scalar row, the best row comes first, and set_isa is
+// obeyed.
 #include <catch_amalgamated.hpp>
 #include <map>
 #include <set>

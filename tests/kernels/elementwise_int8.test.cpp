@@ -113,27 +113,27 @@ TEST_CASE("MaxRowsInt8 and SumRowsInt8 rows", "[kernels][int8]") {
 
 TEST_CASE("QuantizeInt8 rows: ties, saturation, infinities, NaN", "[kernels][int8]") {
   const float inf = std::numeric_limits<float>::infinity();
-  const std::vector<float> pattern = {0.0f,   0.25f,  -0.25f, 0.75f,   1.25f,     -0.75f,
-                                      63.6f,  -63.9f, 1e9f,   -1e9f,   3e38f,     -3e38f,
-                                      inf,    -inf,   NAN,    -NAN,    4194304.f, -4194304.5f,
-                                      6.3e6f, -1.3e7f, 1e-40f, -0.0f};
+  const std::vector<float> pattern = {
+      0.0f,   0.25f, -0.25f, 0.75f, 1.25f, -0.75f,    63.6f,       -63.9f, 1e9f,    -1e9f,  3e38f,
+      -3e38f, inf,   -inf,   NAN,   -NAN,  4194304.f, -4194304.5f, 6.3e6f, -1.3e7f, 1e-40f, -0.0f};
   for_each_row<QuantizeInt8>([&](const KernelRow& row, const QuantizeInt8& kernel) {
     INFO(row.name);
     for (int64_t n : kSizes) {
       for (bool is_signed : {false, true}) {
         std::vector<float> x;
-        for (int64_t i = 0; i < n; ++i) x.push_back(pattern[static_cast<size_t>(i) % pattern.size()]);
+        for (int64_t i = 0; i < n; ++i)
+          x.push_back(pattern[static_cast<size_t>(i) % pattern.size()]);
         std::vector<uint8_t> y(static_cast<size_t>(n) + 1, kGuard);
         const Int8Output out{y.data(), is_signed ? DType::kInt8 : DType::kUint8,
                              is_signed ? -5 : 130, is_signed ? -128 : 0, is_signed ? 127 : 255};
         kernel.run(x.data(), n, 0.5f, out);
         for (int64_t i = 0; i < n; ++i) {
           const float value = x[static_cast<size_t>(i)];
-          const double q = std::isnan(value)
-                               ? out.lo
-                               : std::clamp(std::nearbyint(static_cast<double>(value / 0.5f)) +
-                                                out.zero_point,
-                                            static_cast<double>(out.lo), static_cast<double>(out.hi));
+          const double q =
+              std::isnan(value)
+                  ? out.lo
+                  : std::clamp(std::nearbyint(static_cast<double>(value / 0.5f)) + out.zero_point,
+                               static_cast<double>(out.lo), static_cast<double>(out.hi));
           INFO("x " << value);
           REQUIRE(test_int8(y.data(), is_signed, i) == q);
         }

@@ -29,9 +29,11 @@ std::vector<float> run_gemm(const GemmFloat32& kernel, int64_t m, int64_t n, int
   const auto a = random_floats(static_cast<size_t>(m * lda + 1), 1);
   const auto b = random_floats(static_cast<size_t>(k * n), 2);
   const auto bias = random_floats(static_cast<size_t>(n), 3);
-  std::vector<float> packed(packed_dense_f32(k, n) + 1), c(static_cast<size_t>(m * ldc + 1), kGuard);
-  pack_dense_f32({.data = b.data(), .inner = k, .n = n, .inner_stride = n, .n_stride = 1, .bias = bias.data()},
-                 packed.data() + 1);
+  std::vector<float> packed(packed_dense_f32(k, n) + 1),
+      c(static_cast<size_t>(m * ldc + 1), kGuard);
+  pack_dense_f32(
+      {.data = b.data(), .inner = k, .n = n, .inner_stride = n, .n_stride = 1, .bias = bias.data()},
+      packed.data() + 1);
   kernel.run({packed.data() + 1, a.data() + 1, m, k, n, lda, c.data() + 1, ldc, {-1.0f, 1.5f}});
   return c;
 }
@@ -58,8 +60,14 @@ TEST_CASE("packed panels carry alpha and the strides of the weights", "[kernels]
   // b[k][n] with k = (outer, inner): data laid out [n][inner][outer].
   const std::vector<float> data{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
   std::vector<float> packed(packed_dense_f32(6, 2));
-  pack_dense_f32({.data = data.data(), .outer = 3, .inner = 2, .n = 2, .outer_stride = 1,
-                  .inner_stride = 3, .n_stride = 6, .alpha = 2.0f},
+  pack_dense_f32({.data = data.data(),
+                  .outer = 3,
+                  .inner = 2,
+                  .n = 2,
+                  .outer_stride = 1,
+                  .inner_stride = 3,
+                  .n_stride = 6,
+                  .alpha = 2.0f},
                  packed.data());
   const float expected[] = {0, 2, 8, 4, 10, 6, 12};  // the bias, then column 0
   for (size_t k = 0; k < 7; ++k) CHECK(packed[k * 8] == expected[k]);
@@ -73,32 +81,41 @@ TEST_CASE("every row of DepthwiseFloat32 equals scalar", "[kernels][float]") {
     int64_t row_count;
   };
   const Row cases[] = {
-      {{9, 9, 3, 1, 1, 1, 1}, 3},  {{9, 7, 3, 1, 1, 0, 0}, 2}, {{11, 5, 3, 2, 1, 0, 0}, 3},
+      {{9, 9, 3, 1, 1, 1, 1}, 3},   {{9, 7, 3, 1, 1, 0, 0}, 2}, {{11, 5, 3, 2, 1, 0, 0}, 3},
       {{10, 10, 3, 1, 2, 2, 2}, 1}, {{3, 1, 3, 1, 1, 0, 0}, 1}, {{2, 6, 3, 1, 1, 3, 3}, 2},
       {{17, 17, 1, 1, 1, 0, 0}, 1},
   };
-  const int rows = for_each_row<DepthwiseFloat32>([&](const KernelRow& row, const DepthwiseFloat32& kernel) {
-    INFO(row.name);
-    for (const Row& c : cases) {
-      for (int64_t channels : {1, 3, 4, 5, 14}) {
-        INFO("in " << c.width.in << " kernel " << c.width.kernel << " channels " << channels);
-        const auto in = random_floats(static_cast<size_t>(c.row_count * c.width.in * channels + 1), 1);
-        const auto weights =
-            random_floats(static_cast<size_t>(c.row_count * c.width.kernel * channels + 1), 2);
-        const auto bias = random_floats(static_cast<size_t>(channels), 3);
-        std::vector<const float*> pointers;
-        for (int64_t r = 0; r < c.row_count; ++r) pointers.push_back(in.data() + 1 + r * c.width.in * channels);
-        if (c.row_count > 2) pointers[1] = nullptr;
-        const auto run = [&](const DepthwiseFloat32& which) {
-          std::vector<float> out(static_cast<size_t>(c.width.out * channels + 2), kGuard);
-          which.run({weights.data() + 1, bias.data(), pointers.data(), c.row_count, channels, c.width,
-                     out.data() + 1, {-0.8f, 0.9f}});
-          return out;
-        };
-        CHECK(all_near(run(kernel), run(depthwise_f32_scalar)));
-      }
-    }
-  });
+  const int rows =
+      for_each_row<DepthwiseFloat32>([&](const KernelRow& row, const DepthwiseFloat32& kernel) {
+        INFO(row.name);
+        for (const Row& c : cases) {
+          for (int64_t channels : {1, 3, 4, 5, 14}) {
+            INFO("in " << c.width.in << " kernel " << c.width.kernel << " channels " << channels);
+            const auto in =
+                random_floats(static_cast<size_t>(c.row_count * c.width.in * channels + 1), 1);
+            const auto weights =
+                random_floats(static_cast<size_t>(c.row_count * c.width.kernel * channels + 1), 2);
+            const auto bias = random_floats(static_cast<size_t>(channels), 3);
+            std::vector<const float*> pointers;
+            for (int64_t r = 0; r < c.row_count; ++r)
+              pointers.push_back(in.data() + 1 + r * c.width.in * channels);
+            if (c.row_count > 2) pointers[1] = nullptr;
+            const auto run = [&](const DepthwiseFloat32& which) {
+              std::vector<float> out(static_cast<size_t>(c.width.out * channels + 2), kGuard);
+              which.run({weights.data() + 1,
+                         bias.data(),
+                         pointers.data(),
+                         c.row_count,
+                         channels,
+                         c.width,
+                         out.data() + 1,
+                         {-0.8f, 0.9f}});
+              return out;
+            };
+            CHECK(all_near(run(kernel), run(depthwise_f32_scalar)));
+          }
+        }
+      });
   CHECK(rows >= 2);
 }
 
@@ -114,7 +131,8 @@ TEST_CASE("every row of MaxRows and SumRows equals scalar", "[kernels][float]") 
         return y;
       };
       const auto max = run([&](float* y) { max_rows_f32_scalar.run(rows.data(), count, n, y); });
-      const auto sum = run([&](float* y) { sum_rows_f32_scalar.run(rows.data(), count, n, 0.25f, y); });
+      const auto sum =
+          run([&](float* y) { sum_rows_f32_scalar.run(rows.data(), count, n, 0.25f, y); });
       for_each_row<MaxRowsFloat32>([&](const KernelRow& row, const MaxRowsFloat32& kernel) {
         INFO(row.name);
         CHECK(run([&](float* y) { kernel.run(rows.data(), count, n, y); }) == max);

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as ort from 'onnxruntime-web';
-import { createSession, quantize, type Tensor } from '../../bindings/js/index.ts';
+import { eightfold, type Tensor } from './support/eightfold.ts';
 import { exampleModels, kSkipReason } from './support/models.ts';
 import { readWireModel, singleNodeModel, type WireNode, withOutputs } from './support/onnx_wire.ts';
 
@@ -20,7 +20,11 @@ const kElementTypes: Record<string, number> = {
 };
 
 // Where onnxruntime's own definition rounds differently between its builds.
-const kWithinOneStep = new Set(['QLinearAveragePool', 'QLinearGlobalAveragePool', 'QLinearSoftmax']);
+const kWithinOneStep = new Set([
+  'QLinearAveragePool',
+  'QLinearGlobalAveragePool',
+  'QLinearSoftmax',
+]);
 
 type Values = Record<string, Tensor>;
 
@@ -43,7 +47,10 @@ function tolerance(node: WireNode, output: Tensor): number {
   return kWithinOneStep.has(node.opType) ? 1 : 0;
 }
 
-async function runAlone(bytes: Uint8Array, feeds: Values): Promise<ort.InferenceSession.OnnxValueMapType> {
+async function runAlone(
+  bytes: Uint8Array,
+  feeds: Values,
+): Promise<ort.InferenceSession.OnnxValueMapType> {
   const session = await ort.InferenceSession.create(bytes);
   const inputs = Object.entries(feeds).map(([name, { type, data, dims }]) => [
     name,
@@ -58,21 +65,25 @@ for (const { name, load } of exampleModels()) {
   test(`${name}: each node equals onnxruntime-web`, async (context) => {
     const model = await load();
     if (!model) return context.skip(kSkipReason);
-    const { model: file } = await quantize(model.bytes, {
+    const { model: file } = await eightfold.quantize(model.bytes, {
       calibration: model.calibration,
       format: 'qoperator',
       samples: 16,
       compareSamples: 0,
     });
     const wire = readWireModel(file);
-    const inner = wire.nodes.flatMap((node) => node.outputs).filter((value) => value && !wire.outputs.includes(value));
-    const session = await createSession(withOutputs(file, inner));
+    const inner = wire.nodes
+      .flatMap((node) => node.outputs)
+      .filter((value) => value && !wire.outputs.includes(value));
+    const session = await eightfold.createSession(withOutputs(file, inner));
     const values: Values = { ...model.sample, ...(await session.run(model.sample)) };
     session.delete();
 
     const worst = new Map<string, number>();
     for (const node of wire.nodes) {
-      const names = [...new Set(node.inputs)].filter((input) => input && !wire.initializers.has(input));
+      const names = [...new Set(node.inputs)].filter(
+        (input) => input && !wire.initializers.has(input),
+      );
       const feeds = Object.fromEntries(names.map((input) => [input, values[input]]));
       const specs = names.map((input) => ({
         name: input,

@@ -118,7 +118,8 @@ Tensor naive_transpose(const ConvCase& c, const Tensor& x, const Tensor& w, cons
   for (int64_t n = 0; n < c.x[0]; ++n) {
     for (int64_t ci = 0; ci < c.x[1]; ++ci) {
       for (int64_t p = 0; p < g.in_size(); ++p) {
-        const double value = x.data<float>()[static_cast<size_t>((n * c.x[1] + ci) * g.in_size() + p)];
+        const double value =
+            x.data<float>()[static_cast<size_t>((n * c.x[1] + ci) * g.in_size() + p)];
         for (int64_t o = 0; o < group_out; ++o) {
           for (int64_t t = 0; t < g.taps(); ++t) {
             const int64_t at = locate(g, p, t, g.in, g.out);
@@ -155,7 +156,8 @@ void check(const std::string& op, const ConvCase& c, Naive naive) {
   INFO(op << ": " << c.what);
   const bool transpose = op == "ConvTranspose";
   const int64_t channels = transpose ? c.w[1] * c.group : c.w[0];
-  const Tensor x = random_tensor(c.x, 1), w = random_tensor(c.w, 2), b = random_tensor({channels}, 3);
+  const Tensor x = random_tensor(c.x, 1), w = random_tensor(c.w, 2),
+               b = random_tensor({channels}, 3);
   OpCase run{.op = op, .attributes = attributes_of(c), .inputs = {x, w, b}, .constants = {1, 2}};
   const Tensor y = run_op(run)[0];
   const Tensor expected = naive(c, x, w, b, y.shape());
@@ -186,7 +188,14 @@ const std::vector<ConvCase>& conv_cases() {
       {"depthwise 3x3", {2, 9, 8, 11}, {9, 1, 3, 3}, {}, {1, 1, 1, 1}, {}, {}, 9},
       {"depthwise of stride 2", {1, 16, 9, 14}, {16, 1, 3, 3}, {2, 2}, {0, 0, 1, 1}, {}, {}, 16},
       {"depthwise dilated", {1, 6, 9, 13}, {6, 1, 3, 3}, {}, {2, 2, 2, 2}, {2, 2}, {}, 6},
-      {"depthwise 5x4, wide strides", {1, 5, 12, 13}, {5, 1, 5, 4}, {3, 2}, {2, 1, 2, 2}, {}, {}, 5},
+      {"depthwise 5x4, wide strides",
+       {1, 5, 12, 13},
+       {5, 1, 5, 4},
+       {3, 2},
+       {2, 1, 2, 2},
+       {},
+       {},
+       5},
       {"depthwise with multiplier 2", {2, 5, 6, 7}, {10, 1, 3, 3}, {}, {1, 1, 1, 1}, {}, {}, 5},
       {"depthwise of rank 3", {1, 7, 19}, {7, 1, 5}, {}, {2, 2}, {}, {}, 7},
       {"depthwise of rank 5", {1, 4, 4, 5, 6}, {4, 1, 2, 3, 3}, {}, {1, 1, 1, 0, 1, 1}, {}, {}, 4},
@@ -227,8 +236,8 @@ TEST_CASE("Conv takes channel counts around the vector width", "[ops][conv]") {
   for (int64_t channels : {1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 26}) {
     const ConvCase dense{"dense", {1, 3, 5, 5}, {channels, 3, 3, 3}, {}, {1, 1, 1, 1}};
     check("Conv", dense, naive_conv);
-    const ConvCase depthwise{"depthwise", {1, channels, 4, 9}, {channels, 1, 3, 3}, {},
-                             {1, 1, 1, 1}, {}, {}, channels};
+    const ConvCase depthwise{
+        "depthwise", {1, channels, 4, 9}, {channels, 1, 3, 3}, {}, {1, 1, 1, 1}, {}, {}, channels};
     check("Conv", depthwise, naive_conv);
   }
 }
@@ -244,7 +253,8 @@ TEST_CASE("fused Conv applies its activation", "[ops][conv]") {
   const Tensor x = random_tensor({1, 3, 6, 6}, 1), w = random_tensor({5, 3, 3, 3}, 2);
   for (const char* op : {"Conv", "ConvTranspose"}) {
     const Tensor weight = std::string(op) == "Conv" ? w : random_tensor({3, 5, 3, 3}, 2);
-    OpCase run{.op = op, .domain = "eightfold", .opset = 1, .inputs = {x, weight}, .constants = {1}};
+    OpCase run{
+        .op = op, .domain = "eightfold", .opset = 1, .inputs = {x, weight}, .constants = {1}};
     const Tensor plain = run_op(run)[0];
     struct Row {
       std::vector<Attribute> attributes;
@@ -326,8 +336,8 @@ TEST_CASE("Conv refuses what does not fit", "[ops][conv]") {
           ErrorCode::kInvalidAttribute);
   refuses({.op = "Conv", .inputs = {x, w, random_tensor({5}, 1)}, .constants = {1, 2}},
           ErrorCode::kInvalidShape);
-  refuses({.op = "Conv", .inputs = {random_tensor({1, 4, 2, 2, 2, 2}, 1),
-                                    random_tensor({1, 4, 1, 1, 1, 1}, 1)}},
+  refuses({.op = "Conv",
+           .inputs = {random_tensor({1, 4, 2, 2, 2, 2}, 1), random_tensor({1, 4, 1, 1, 1, 1}, 1)}},
           ErrorCode::kUnsupportedModel);
 }
 

@@ -100,8 +100,7 @@ TEST_CASE("Gemm broadcasts C", "[ops][linear]") {
     INFO("C " << shape_text(row.shape));
     const Tensor c = random_tensor(row.shape, 3);
     const Tensor expected = table(m, n, [&](int64_t i, int64_t j) {
-      const double sum =
-          dot(a, b, false, false, i, j) + at(c, i * row.m_stride + j * row.n_stride);
+      const double sum = dot(a, b, false, false, i, j) + at(c, i * row.m_stride + j * row.n_stride);
       return sum < 0 ? 0 : sum;
     });
     // B alone, B and C, or neither known beforehand.
@@ -151,8 +150,15 @@ TEST_CASE("MatMul follows numpy", "[ops][linear]") {
       {"a batch of A", {3, 2, 5, 7}, {7, 9}, {3, 2, 5, 9}, 5, 9, 7, same, first},
       {"a batch of both", {6, 5, 7}, {6, 7, 9}, {6, 5, 9}, 5, 9, 7, same, same},
       {"a batch of B", {5, 7}, {4, 7, 9}, {4, 5, 9}, 5, 9, 7, first, same},
-      {"crossing batches", {3, 1, 5, 7}, {1, 2, 7, 9}, {3, 2, 5, 9}, 5, 9, 7,
-       [](int64_t i) { return i / 2; }, [](int64_t i) { return i % 2; }},
+      {"crossing batches",
+       {3, 1, 5, 7},
+       {1, 2, 7, 9},
+       {3, 2, 5, 9},
+       5,
+       9,
+       7,
+       [](int64_t i) { return i / 2; },
+       [](int64_t i) { return i % 2; }},
       {"vector x batch", {7}, {2, 7, 9}, {2, 9}, 1, 9, 7, first, same},
       {"batch x vector", {2, 5, 7}, {7}, {2, 5}, 5, 1, 7, same, first},
       {"repeated A of one batch", {1, 5, 7}, {3, 7, 2}, {3, 5, 2}, 5, 2, 7, first, same},
@@ -170,14 +176,16 @@ TEST_CASE("MatMul follows numpy", "[ops][linear]") {
     CHECK(difference(run_op(run)[0], expected, kDot) == "");
   }
   CHECK_THROWS_AS(
-      run_op({.op = "MatMul", .inputs = {random_tensor({2, 3}, 1), random_tensor({2, 3}, 1)}}), Error);
+      run_op({.op = "MatMul", .inputs = {random_tensor({2, 3}, 1), random_tensor({2, 3}, 1)}}),
+      Error);
   CHECK_THROWS_AS(
       run_op({.op = "MatMul", .inputs = {random_tensor({}, 1), random_tensor({2, 3}, 1)}}), Error);
 }
 
 TEST_CASE("linear ops infer symbolic dims", "[ops][linear]") {
   const Dim n{-1, "N"}, s{-1, "S"}, one{1, {}}, four{4, {}}, eight{8, {}};
-  const Tensor a = Tensor::allocate(DType::kFloat32, {2, 4}), b = Tensor::allocate(DType::kFloat32, {4, 8});
+  const Tensor a = Tensor::allocate(DType::kFloat32, {2, 4}),
+               b = Tensor::allocate(DType::kFloat32, {4, 8});
   const OpCase gemm{.op = "Gemm", .inputs = {a, b}};
   CHECK(infer_op(gemm, {Dims{n, four}})[0].dims == Dims{n, eight});
   const OpCase matmul{.op = "MatMul", .inputs = {a, b}};

@@ -45,7 +45,8 @@ Moments moments(const Tensor& x, int64_t first, int64_t count) {
 }  // namespace
 
 TEST_CASE("BatchNormalization scales channels in either layout", "[ops][norm]") {
-  for (const Shape& shape : {Shape{2, 7}, Shape{2, 5, 9}, Shape{2, 9, 4, 5}, Shape{1, 3, 2, 3, 4}}) {
+  for (const Shape& shape :
+       {Shape{2, 7}, Shape{2, 5, 9}, Shape{2, 9, 4, 5}, Shape{1, 3, 2, 3, 4}}) {
     const int64_t channels = shape[1];
     const Tensor x = random_tensor(shape, 1), scale = random_tensor({channels}, 2),
                  bias = random_tensor({channels}, 3), mean = random_tensor({channels}, 4),
@@ -109,13 +110,14 @@ TEST_CASE("LayerNormalization normalizes trailing axes", "[ops][norm]") {
   }
   // A scale along the last axis alone, no bias.
   const Tensor scale = random_tensor({5}, 2);
-  const OpCase run{.op = "LayerNormalization",
-                   .attributes = {{"axis", int64_t{2}}},
-                   .inputs = {x, scale}};
+  const OpCase run{
+      .op = "LayerNormalization", .attributes = {{"axis", int64_t{2}}}, .inputs = {x, scale}};
   const Tensor y = run_op(run)[0];
   const Moments m = moments(x, 20, 20);
-  CHECK(at(y, 27) == Catch::Approx((at(x, 27) - m.mean) / std::sqrt(m.variance + 1e-5) * at(scale, 2)));
-  CHECK_THROWS_AS(run_op({.op = "LayerNormalization", .inputs = {x, random_tensor({4}, 2)}}), Error);
+  CHECK(at(y, 27) ==
+        Catch::Approx((at(x, 27) - m.mean) / std::sqrt(m.variance + 1e-5) * at(scale, 2)));
+  CHECK_THROWS_AS(run_op({.op = "LayerNormalization", .inputs = {x, random_tensor({4}, 2)}}),
+                  Error);
 }
 
 TEST_CASE("LRN divides by the neighbouring channels", "[ops][norm]") {
@@ -128,9 +130,10 @@ TEST_CASE("LRN divides by the neighbouring channels", "[ops][norm]") {
       }
       return at(x, i) / std::pow(2.0 + 0.1 / static_cast<double>(size) * squares, 0.6);
     });
-    const OpCase run{.op = "LRN",
-                     .attributes = {{"size", size}, {"alpha", 0.1f}, {"beta", 0.6f}, {"bias", 2.0f}},
-                     .inputs = {x}};
+    const OpCase run{
+        .op = "LRN",
+        .attributes = {{"size", size}, {"alpha", 0.1f}, {"beta", 0.6f}, {"bias", 2.0f}},
+        .inputs = {x}};
     CHECK(difference(run_op(run)[0], expected, kNormal) == "");
   }
 }

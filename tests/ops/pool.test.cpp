@@ -82,7 +82,8 @@ TEST_CASE("MaxPool and AveragePool equal their definitions", "[ops][pool]") {
 
     OpCase average = pool("AveragePool", c, x);
     const Tensor inside = run_op(average)[0];
-    CHECK(difference(inside, naive(c, x, inside.shape(), [](Seen s) { return s.sum / double(s.count); }),
+    CHECK(difference(inside,
+                     naive(c, x, inside.shape(), [](Seen s) { return s.sum / double(s.count); }),
                      kFloatSums) == "");
     average.attributes.push_back({"count_include_pad", int64_t{1}});
     const double taps = static_cast<double>(c.kernel * c.kernel);
@@ -95,7 +96,8 @@ TEST_CASE("MaxPool and AveragePool equal their definitions", "[ops][pool]") {
 TEST_CASE("MaxPool keeps 8-bit values", "[ops][pool]") {
   const PoolCase c{"3x3", {1, 19, 5, 6}, 3, 2, 1, 1};
   const Tensor x = random_tensor(c.x, 1, -128, 127);
-  Tensor floats = Tensor::allocate(DType::kFloat32, c.x), bytes = Tensor::allocate(DType::kInt8, c.x);
+  Tensor floats = Tensor::allocate(DType::kFloat32, c.x),
+         bytes = Tensor::allocate(DType::kInt8, c.x);
   Tensor shifted = Tensor::allocate(DType::kUint8, c.x);
   for (size_t i = 0; i < static_cast<size_t>(x.size()); ++i) {
     const float value = std::floor(x.data<float>()[i]);
@@ -123,8 +125,8 @@ TEST_CASE("global pools reduce the whole image", "[ops][pool]") {
     y_shape[1] = shape[1];
     Tensor mean = Tensor::allocate(DType::kFloat32, y_shape), max = mean;
     for (int64_t i = 0; i < mean.size(); ++i) {
-      const auto plane = x.data<float>().subspan(static_cast<size_t>(i * pixels),
-                                                 static_cast<size_t>(pixels));
+      const auto plane =
+          x.data<float>().subspan(static_cast<size_t>(i * pixels), static_cast<size_t>(pixels));
       double sum = 0;
       float top = plane[0];
       for (float value : plane) {
@@ -135,9 +137,16 @@ TEST_CASE("global pools reduce the whole image", "[ops][pool]") {
           static_cast<float>(sum / static_cast<double>(pixels));
       max.mutable_data<float>()[static_cast<size_t>(i)] = top;
     }
-    CHECK(difference(run_op({.op = "GlobalAveragePool", .inputs = {x}})[0], mean, kFloatSums) == "");
+    CHECK(difference(run_op({.op = "GlobalAveragePool", .inputs = {x}})[0], mean, kFloatSums) ==
+          "");
     CHECK(difference(run_op({.op = "GlobalMaxPool", .inputs = {x}})[0], max) == "");
   }
+}
+
+TEST_CASE("GlobalMaxPool keeps 8-bit values", "[ops][pool]") {
+  const Tensor x = s8({1, 2, 2, 3}, {-9, -3, -7, -128, -4, -5, 1, 2, 127, 3, 4, -6});
+  CHECK(difference(run_op({.op = "GlobalMaxPool", .inputs = {x}})[0],
+                   s8({1, 2, 1, 1}, {-3, 127})) == "");
 }
 
 TEST_CASE("pools refuse what they cannot do", "[ops][pool]") {

@@ -1,5 +1,5 @@
-// The int8 operators against goldens of onnxruntime-web (tests/golden/qlinear), bit for bit, on every
-// instruction set and in both layouts; and the clamps of the eightfold twins.
+// The int8 operators against goldens of onnxruntime-web (tests/golden/qlinear), bit for bit, on
+// every instruction set and in both layouts; and the clamps of the eightfold twins.
 #include <algorithm>
 #include <catch_amalgamated.hpp>
 #include <fstream>
@@ -101,8 +101,8 @@ TEST_CASE("int8 operators equal onnxruntime-web bit for bit", "[ops][qlinear]") 
   for (const char* isa : {"scalar", "simd128", ""}) {
     set_isa(isa);
     for (const Json& row : rows) {
-      INFO(row["op"].get<std::string>() << " (" << row["what"].get<std::string>() << ") on "
-                                        << isa_name(current_isa()));
+      INFO(row["op"].get<std::string>()
+           << " (" << row["what"].get<std::string>() << ") on " << isa_name(current_isa()));
       CHECK_NOTHROW(check_row(row));
     }
   }
@@ -152,7 +152,8 @@ TEST_CASE("int8 operators refuse what they cannot run, by name", "[ops][qlinear]
        [](OpCase& c) { std::erase(c.constants, 3u); }},
       {"a scale that is not constant", ErrorCode::kUnsupportedModel,
        [](OpCase& c) { std::erase(c.constants, 1u); }},
-      {"a scale of zero", ErrorCode::kInvalidData, [](OpCase& c) { c.inputs[6] = f32({}, {0.0f}); }},
+      {"a scale of zero", ErrorCode::kInvalidData,
+       [](OpCase& c) { c.inputs[6] = f32({}, {0.0f}); }},
       {"an infinite scale", ErrorCode::kInvalidData,
        [](OpCase& c) { c.inputs[1] = f32({}, {INFINITY}); }},
       {"weight scales for other channels", ErrorCode::kInvalidShape,

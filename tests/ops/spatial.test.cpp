@@ -49,7 +49,8 @@ TEST_CASE("windows lie where ONNX Runtime lays them", "[ops][spatial]") {
   for (const json& row : golden["cases"]) {
     INFO(row["op"] << " " << row["attributes"].dump() << " x " << row["x"].dump() << " w "
                    << row["w"].dump());
-    OpCase run{.op = row["op"], .opset = golden["opset"], .attributes = attributes_of(row["attributes"])};
+    OpCase run{
+        .op = row["op"], .opset = golden["opset"], .attributes = attributes_of(row["attributes"])};
     run.inputs.push_back(pattern(row["x"].get<Shape>(), 7, 11, 5));
     if (const Shape w = row["w"].get<Shape>(); !w.empty()) {
       run.inputs.push_back(pattern(w, 5, 7, 3));

@@ -104,8 +104,11 @@ TEST_CASE("the correction is the mean output error of the layer") {
       const std::vector<float>& correction = hand.model.bias_correction.at(node);
 
       const QParams qparams = hand.model.weight_slots[0].observer->qparams();
+      const auto rounded = hand.model.rounded_weight.find(node);
       const Graph quantized =
-          layer(row, Tensor::of<float>(row.weight, fake_quantize_weight(weight, qparams)));
+          layer(row, rounded != hand.model.rounded_weight.end()
+                         ? rounded->second
+                         : Tensor::of<float>(row.weight, fake_quantize_weight(weight, qparams)));
       const auto a =
           mean_difference(graph, {{"x", first}}, quantized, {{"x", fake_quantized(first)}});
       const auto b =
@@ -140,6 +143,48 @@ TEST_CASE("the corrected model's mean output is the float one's") {
   CHECK(before > 0.2);
   // What is left is the rounding of the outputs themselves (step 0.25, some 80 of them).
   CHECK(after < 0.05);
+}
+
+TEST_CASE("rounding keeps the mean: the layer's gain is right for darker and brighter inputs") {
+  // All weights round down by 0.4 of a step: nearest rounding loses 10 % of the gain.
+  Tensor weight = Tensor::allocate(DType::kFloat32, {2, 50});
+  for (float& w : weight.mutable_data<float>()) w = 4.4f / 127.5f;
+  weight.mutable_data<float>()[0] = weight.mutable_data<float>()[50] = 1.0f;  // sets the scale
+  Sketch sketch;
+  const ValueId x = sketch.input("x", {8, 50});
+  const ValueId w = sketch.constant("w", weight);
+  const Graph graph = sketch.finish({sketch.node("Gemm", {x, w}, {{"transB", int64_t{1}}}, "y")});
+  HandPrepared hand(graph);
+  hand.observe("x", 1.0f / 255, 0).observe("y", 1.0f / 64, 0).quantize("y");
+  const auto error_at = [&](float brightness) {
+    const Feeds feeds{{"x", noise({8, 50}, 0.8f * brightness, brightness, 4)}};
+    return std::fabs(mean_difference(graph, feeds, convert(hand.model), feeds)[1]) /
+           static_cast<double>(brightness);
+  };
+  BiasCorrector corrector(hand.model);
+  corrector.observe({{"x", noise({8, 50}, 0.4f, 0.5f, 7)}});
+  corrector.finish();
+  const NodeId node = producer_of(hand.model.graph, "y");
+  REQUIRE(hand.model.rounded_weight.contains(node));
+  const double kept = std::max(error_at(0.25f), error_at(1.0f));
+  hand.model.rounded_weight.clear();
+  hand.model.bias_correction.clear();
+  const double nearest = std::min(error_at(0.25f), error_at(1.0f));
+  CHECK(nearest > 0.1);
+  CHECK(kept < 0.03);
+  // Every weight is on one of its two neighbours.
+  BiasCorrector again(hand.model);
+  again.observe({{"x", noise({8, 50}, 0.4f, 0.5f, 7)}});
+  again.finish();
+  int up = 0;
+  for (float value : hand.model.rounded_weight.at(node).data<float>()) {
+    const float steps = value * 127.5f;
+    if (steps > 100) continue;
+    CHECK((std::fabs(steps - 4) < 1e-3f || std::fabs(steps - 5) < 1e-3f));
+    up += steps > 4.5f ? 1 : 0;
+  }
+  CHECK(up >= 38);  // 0.4 * 49 * 2 = 39.2
+  CHECK(up <= 41);
 }
 
 TEST_CASE("bias correction before calibration is an error") {

@@ -2,7 +2,7 @@
 import { h } from './dom.ts';
 
 const kSide = 256;
-const kPen = 26;
+const kPen = 30;
 
 export interface Board {
   readonly canvas: HTMLCanvasElement;

@@ -11,14 +11,19 @@ interface Card {
   level?: 'good' | 'fair' | 'bad';
 }
 
+/** The same best class, or for outputs that are no class scores the largest error. */
 function agreementCard({ agreement, report }: Outcome): Card {
-  const share = agreement?.agreement ?? report.outputs[0]?.argmaxAgreement ?? Number.NaN;
-  const samples = agreement ? `${agreement.samples} samples` : 'the compared samples';
+  if (!agreement) {
+    const worst = Math.max(...report.outputs.map(({ maxAbsError }) => maxAbsError));
+    const value = Number.isFinite(worst) ? worst.toPrecision(3) : '-';
+    return { id: 'error', label: 'Largest output error', value, note: 'on the compared samples' };
+  }
+  const share = agreement.agreement;
   return {
     id: 'agreement',
     label: 'Same answer as float',
     value: percent(share),
-    note: `best class, on ${samples}`,
+    note: `best class, on ${agreement.samples} samples`,
     level: share >= 0.98 ? 'good' : share >= 0.9 ? 'fair' : 'bad',
   };
 }
@@ -36,11 +41,12 @@ function accuracyCard({ agreement }: Outcome): Card | undefined {
 
 function latencyCard({ latency }: Outcome): Card {
   const gain = latency.float / latency.int8;
+  const runs = latency.rows > 1 ? `in runs of ${latency.rows}` : 'one at a time';
   return {
     id: 'latency',
     label: 'Time per sample, int8',
     value: milliseconds(latency.int8),
-    note: `float ${milliseconds(latency.float)}: ${gain.toFixed(2)} x the speed, in runs of ${latency.rows}`,
+    note: `float ${milliseconds(latency.float)}: ${gain.toFixed(2)} x the speed, ${runs}`,
   };
 }
 
@@ -54,7 +60,7 @@ function cardsOf(outcome: Outcome): Card[] {
   const cards: (Card | undefined)[] = [
     {
       id: 'bytes',
-      label: 'File',
+      label: 'Size, int8',
       value: bytes(int8),
       note: `float ${bytes(float)}: ${(float / int8).toFixed(2)} x smaller`,
     },

@@ -25,9 +25,11 @@ let outcome: Outcome | undefined;
 let running: { control: AbortController; done: Promise<void> } | undefined;
 let deliveries: Promise<unknown> = Promise.resolve();
 
-function enableRun(): void {
+/** What is missing before the job can start. */
+function missing(): string {
+  if (!chosen.model) return 'Add a model.';
   const samples = chosen.arrays.length + chosen.images.length;
-  byId<HTMLButtonElement>('run').disabled = !(chosen.model && samples);
+  return samples ? '' : 'Add samples: images, or an .npz of arrays named as the inputs.';
 }
 
 /** A new model makes the old report and the old exclusions void. */
@@ -66,7 +68,7 @@ async function take(core: Core, delivery: Delivery): Promise<boolean> {
   }
   showChosen(chosen);
   showForms(chosen);
-  enableRun();
+  byId<HTMLButtonElement>('run').disabled = missing() !== '';
   return true;
 }
 
@@ -121,8 +123,8 @@ async function quantize(core: Core): Promise<void> {
 
 /** One delivery after another: a second one waits until the first is understood. */
 function deliver(core: Core, delivery: Delivery): Promise<boolean> {
-  setStatus('');
-  const taken = deliveries.then(() => take(core, delivery));
+  setStatus('Reading files');
+  const taken = deliveries.then(() => take(core, delivery)).finally(() => setStatus(missing()));
   deliveries = taken;
   return taken;
 }

@@ -12,15 +12,19 @@ interface Planes {
   plane: number;
 }
 
-const kLeastSide = 4;
+const kLeastSide = 8;
+/** Longer strips are tables, not images. */
+const kLongest = 8;
 
 /** How to read the tensor as one image; undefined when it is none. */
 export function planesOf({ dims }: Tensor): Planes | undefined {
   if (dims.length === 4 && dims[0] !== 1) return undefined;
   if (dims.length < 3 || dims.length > 4) return undefined;
   const [a, b, c] = dims.slice(-3) as [number, number, number];
-  const fits = (channels: number, height: number, width: number) =>
-    channels >= 1 && channels <= 4 && height >= kLeastSide && width >= kLeastSide;
+  const fits = (channels: number, height: number, width: number) => {
+    const [short, long] = [Math.min(height, width), Math.max(height, width)];
+    return channels >= 1 && channels <= 4 && short >= kLeastSide && long <= kLongest * short;
+  };
   if (fits(a, b, c)) return { channels: a, height: b, width: c, step: 1, plane: b * c };
   if (fits(c, a, b)) return { channels: c, height: a, width: b, step: c, plane: 1 };
   return undefined;

@@ -39,7 +39,9 @@ function outputTable({ outputs }: Report): HTMLElement {
 function remarkTable({ remarks }: Report): HTMLElement | string {
   if (remarks.length === 0) return '';
   const rows = remarks.map(({ node, opType, kind, reason }) => [node, opType, kind, reason]);
-  return table('remark-table', 'Remarks', ['Node', 'Operator', 'Kind', 'Reason'], rows);
+  const title = `${rows.length} remark${rows.length > 1 ? 's' : ''}: what was fused, what stays float and why`;
+  const columns = ['Node', 'Operator', 'Kind', 'Reason'];
+  return h('details', {}, h('summary', {}, title), table('remark-table', 'Remarks', columns, rows));
 }
 
 const addresses: string[] = [];

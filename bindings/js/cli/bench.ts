@@ -67,13 +67,25 @@ async function measure(engines: readonly Engine[], rounds: number): Promise<numb
   return times;
 }
 
-async function sampleOf(flags: Flags, session: Session, random: Feeds, inputs: Parameters<typeof openData>[1]): Promise<Feeds> {
+async function sampleOf(
+  flags: Flags,
+  session: Session,
+  random: Feeds,
+  inputs: Parameters<typeof openData>[1],
+): Promise<Feeds> {
   if (!flags.inputs) return random;
   for await (const feeds of openData(flags.inputs, inputs, imageFormOf(flags))) return feeds;
-  throw new EightfoldError('invalid_data', `there is no sample for ${session.inputNames.join(', ')}`);
+  throw new EightfoldError(
+    'invalid_data',
+    `there is no sample for ${session.inputNames.join(', ')}`,
+  );
 }
 
-function describe(names: readonly string[], times: readonly Spread[], ratio: Spread | undefined): string {
+function describe(
+  names: readonly string[],
+  times: readonly Spread[],
+  ratio: Spread | undefined,
+): string {
   const ms = (value: number) => value.toFixed(value < 10 ? 3 : 1);
   const rows = names.map((name, i) => {
     const { median, low, high } = times[i]!;

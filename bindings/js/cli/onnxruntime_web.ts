@@ -47,6 +47,8 @@ export async function openOnnxRuntimeWeb(path: string, feeds: Feeds): Promise<En
     return { name: kPackage, run: () => session.run(tensors) };
   } catch (cause) {
     const text = cause instanceof Error ? cause.message : String(cause);
-    throw new EightfoldError('unsupported_model', `${kPackage} refuses the model: ${text}`, { cause });
+    throw new EightfoldError('unsupported_model', `${kPackage} refuses the model: ${text}`, {
+      cause,
+    });
   }
 }

@@ -44,13 +44,21 @@ export interface ImageFlags extends Partial<Omit<ImageForm, 'width' | 'height'>>
 /** How images become inputs: x = (v / scale - mean) / std, v in 0..255. */
 export function imageOptions(command: Command): Command {
   return command
-    .addOption(new Option('--size <WxH>', 'images: size (default: the input\'s)').argParser(size))
+    .addOption(new Option('--size <WxH>', "images: size (default: the input's)").argParser(size))
     .option('--crop', 'images: cut the middle out instead of stretching')
-    .addOption(new Option('--mean <m[,m,m]>', 'images: subtracted after --scale').argParser(numbers))
+    .addOption(
+      new Option('--mean <m[,m,m]>', 'images: subtracted after --scale').argParser(numbers),
+    )
     .addOption(new Option('--std <s[,s,s]>', 'images: divides after --mean').argParser(divisors))
-    .addOption(new Option('--scale <d>', 'images: divides the pixels 0..255 (default: 255)').argParser(divisor))
+    .addOption(
+      new Option('--scale <d>', 'images: divides the pixels 0..255 (default: 255)').argParser(
+        divisor,
+      ),
+    )
     .addOption(new Option('--channels <order>', 'images: colours').choices(['rgb', 'bgr', 'gray']))
-    .addOption(new Option('--layout <order>', 'images: order of the axes').choices(['nchw', 'nhwc']));
+    .addOption(
+      new Option('--layout <order>', 'images: order of the axes').choices(['nchw', 'nhwc']),
+    );
 }
 
 export function imageFormOf({ size, ...flags }: ImageFlags): Partial<ImageForm> {

@@ -25,7 +25,10 @@ const widthOf = (rows: readonly (readonly string[])[], column: number) =>
 
 /** Columns under a header; numbers flush right. */
 export function table(header: readonly string[], rows: readonly (readonly Cell[])[]): string {
-  const texts = [header, ...rows.map((row) => row.map((cell) => (cell === undefined ? '-' : String(cell))))];
+  const texts = [
+    header,
+    ...rows.map((row) => row.map((cell) => (cell === undefined ? '-' : String(cell)))),
+  ];
   const isNumber = header.map((_, i) =>
     rows.every((row) => row[i] === undefined || /^[-\d.]/.test(String(row[i]))),
   );

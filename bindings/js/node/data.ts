@@ -56,7 +56,11 @@ function wholeNpz(path: string, inputs: readonly ValueInfo[]): Feeds {
   return Object.fromEntries(wanted.map(({ name }) => [name, arrays[name]!]));
 }
 
-function fromImages(files: readonly string[], inputs: readonly ValueInfo[], given: Partial<ImageForm>): Data {
+function fromImages(
+  files: readonly string[],
+  inputs: readonly ValueInfo[],
+  given: Partial<ImageForm>,
+): Data {
   const input = imageInput(inputs);
   const form = imageForm(input, given);
   const read = async (file: string) => ({ [input.name]: await readImage(file, input, form) });

@@ -1,5 +1,14 @@
 // Models and arrays in files. External data lies next to the model and is read part by part.
-import { closeSync, fstatSync, openSync, readFileSync, readSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import { EightfoldError } from '../errors.ts';
 import { readNpz, writeNpz } from '../npz.ts';
@@ -15,7 +24,10 @@ function fileError(path: string, cause: unknown): EightfoldError {
     ENOTDIR: 'a part of the path is not a folder',
   };
   const what = known[code ?? ''] ?? (cause instanceof Error ? cause.message : String(cause));
-  return new EightfoldError('invalid_input', `${path}: ${what}`, { hint: 'Check the path.', cause });
+  return new EightfoldError('invalid_input', `${path}: ${what}`, {
+    hint: 'Check the path.',
+    cause,
+  });
 }
 
 export function readBytes(path: string): Uint8Array {
@@ -42,9 +54,13 @@ function safePath(folder: string, location: string): string {
   const path = normalize(location);
   const first = path.split(sep)[0];
   if (!isAbsolute(path) && first !== '..') return join(folder, path);
-  throw new EightfoldError('invalid_model', `external data at '${location}' leaves the model's folder`, {
-    hint: 'Save the model with its data file beside it.',
-  });
+  throw new EightfoldError(
+    'invalid_model',
+    `external data at '${location}' leaves the model's folder`,
+    {
+      hint: 'Save the model with its data file beside it.',
+    },
+  );
 }
 
 function readPart(path: string, offset: number, length: number): Uint8Array {

@@ -33,8 +33,8 @@ inline size_t int16_row_bytes(int64_t k) { return (static_cast<size_t>(k) * 2 + 
 inline void load_int16_scalar(const Int8Input& input, int64_t offset, int64_t n, uint8_t* row) {
   auto* out = reinterpret_cast<int16_t*>(row);
   for (int64_t i = 0; i < n; ++i) {
-    out[i] = static_cast<int16_t>(int8_at(input.data, input.is_signed, offset + i) -
-                                  input.zero_point);
+    out[i] =
+        static_cast<int16_t>(int8_at(input.data, input.is_signed, offset + i) - input.zero_point);
   }
 }
 

@@ -23,10 +23,9 @@ inline void depthwise_pixels(const DepthwiseRowF32& row, TapRange taps, int64_t 
   const size_t x_step = static_cast<size_t>(row.width.stride) * channels;
   const size_t tap_step = static_cast<size_t>(row.width.dilation) * channels;
   const auto first = static_cast<size_t>(taps.begin), count = static_cast<size_t>(taps.count());
-  const ptrdiff_t origin =
-      static_cast<ptrdiff_t>(input_position(row.width, pixel, taps.begin)) *
-          static_cast<ptrdiff_t>(channels) +
-      static_cast<ptrdiff_t>(channel);
+  const ptrdiff_t origin = static_cast<ptrdiff_t>(input_position(row.width, pixel, taps.begin)) *
+                               static_cast<ptrdiff_t>(channels) +
+                           static_cast<ptrdiff_t>(channel);
 
   v128_t acc[X];
   for (int x = 0; x < X; ++x) acc[x] = load(row.bias + channel);

@@ -1,7 +1,7 @@
 // Elementwise int8 kernels, scalar; the vector forms end their runs with these.
 //
-//   Add: y = clamp(round_half_even((a' + b') / y_scale + y_zero), lo, hi),  a' = a_scale * (a - a_zero)
-//   Mul: the same with a' * b'
+//   Add: y = clamp(round_half_even((a' + b') / y_scale + y_zero), lo, hi),  a' = a_scale * (a -
+//   a_zero) Mul: the same with a' * b'
 #pragma once
 
 #include <algorithm>

@@ -49,8 +49,8 @@ void binary_simd_as(const BinaryInt8& call) {
     a.load(i, va);
     b.load(i, vb);
     for (int j = 0; j < 4; ++j) {
-      const v128_t c = op == BinaryOp::kAdd ? wasm_f32x4_add(va[j], vb[j])
-                                            : wasm_f32x4_mul(va[j], vb[j]);
+      const v128_t c =
+          op == BinaryOp::kAdd ? wasm_f32x4_add(va[j], vb[j]) : wasm_f32x4_mul(va[j], vb[j]);
       va[j] = round_vector(wasm_f32x4_add(wasm_f32x4_div(c, y_scale), y_zero), round);
     }
     const v128_t bytes = narrow_bytes<is_signed>(va[0], va[1], va[2], va[3]);

@@ -1,4 +1,5 @@
-// Bodies of MaxRowsFloat32 and SumRowsFloat32: several rows reduced into one, four floats at a time.
+// Bodies of MaxRowsFloat32 and SumRowsFloat32: several rows reduced into one, four floats at a
+// time.
 #pragma once
 
 #include <cstddef>

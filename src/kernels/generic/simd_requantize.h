@@ -1,9 +1,9 @@
 // Vector pieces that the int8 kernels share: widening loads and the rounding by magic number.
 //
 // Adding 1.5 * 2^23 to a float leaves its integer part, rounded half to even, in the low mantissa
-// bits. The bit pattern of the sum grows with the value on either side of that window, so an integer
-// max and the saturating narrows put everything out of range at the right end: the bytes equal
-// generic/requantize.h for every input.
+// bits. The bit pattern of the sum grows with the value on either side of that window, so an
+// integer max and the saturating narrows put everything out of range at the right end: the bytes
+// equal generic/requantize.h for every input.
 #pragma once
 
 #include <bit>

@@ -6,10 +6,10 @@
 
 namespace eightfold {
 
-const DenseInt8 dense_i8_scalar{generic::dense_scalar_bytes, generic::dense_scalar_pack,
-                                2,                           generic::int16_row_bytes,
-                                generic::load_int16_scalar,  generic::pad_int16,
-                                generic::dense_scalar_run};
+const DenseInt8 dense_i8_scalar{
+    generic::dense_scalar_bytes, generic::dense_scalar_pack, 2,
+    generic::int16_row_bytes,    generic::load_int16_scalar, generic::pad_int16,
+    generic::dense_scalar_run};
 const DepthwiseInt8 depthwise_i8_scalar{
     generic::depthwise_scalar_bytes, generic::depthwise_scalar_pack,
     generic::depthwise_scalar_scratch, generic::depthwise_scalar_run};

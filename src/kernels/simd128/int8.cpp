@@ -6,13 +6,13 @@
 
 namespace eightfold {
 
-const DenseInt8 dense_i8_simd128{generic::dot16_packed_bytes, generic::dot16_pack,
-                                 2,                           generic::int16_row_bytes,
-                                 generic::load_int16_simd,    generic::pad_int16,
-                                 generic::dot16_run};
+const DenseInt8 dense_i8_simd128{
+    generic::dot16_packed_bytes, generic::dot16_pack,      2,
+    generic::int16_row_bytes,    generic::load_int16_simd, generic::pad_int16,
+    generic::dot16_run};
 const DepthwiseInt8 depthwise_i8_simd128{
-    generic::depthwise_dot16_bytes, generic::depthwise_dot16_pack,
-    generic::depthwise_dot16_scratch, generic::depthwise_dot16_run};
+    generic::depthwise_dot16_bytes, generic::depthwise_dot16_pack, generic::depthwise_dot16_scratch,
+    generic::depthwise_dot16_run};
 const AddInt8 add_i8_simd128{generic::binary_simd<generic::BinaryOp::kAdd>};
 const MulInt8 mul_i8_simd128{generic::binary_simd<generic::BinaryOp::kMul>};
 const MaxRowsInt8 max_rows_i8_simd128{generic::max_rows_simd};

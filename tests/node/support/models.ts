@@ -1,9 +1,8 @@
 // The models that tests quantize: the bundled digits and, when they are there, those of the test data.
-import { readFileSync } from 'node:fs';
-import type { Feeds } from '../../../bindings/js/index.ts';
-import { readNpz, samplesOf } from '../../../bindings/js/node.ts';
 import { haveData, readModel } from '../../accuracy/data.ts';
 import { kModels } from '../../accuracy/models.ts';
+import { digitSamples, digits } from './digits.ts';
+import type { Feeds } from './eightfold.ts';
 
 export interface ExampleModel {
   bytes: Uint8Array;
@@ -19,14 +18,9 @@ export interface ExampleRow {
 
 export const kSkipReason = 'the test data folder is not there (EIGHTFOLD_DATA names it)';
 
-const kDigits = new URL('../../../examples/digits/', import.meta.url);
-
 async function loadDigits(): Promise<ExampleModel> {
-  const bytes = new Uint8Array(readFileSync(new URL('model.onnx', kDigits)));
-  const arrays = await readNpz(new URL('calib.npz', kDigits));
-  const calibration: Feeds[] = [];
-  for await (const feeds of samplesOf(arrays, bytes)) calibration.push(feeds);
-  return { bytes, calibration, sample: calibration[5] };
+  const calibration = digitSamples(128);
+  return { bytes: digits(), calibration, sample: calibration[5]! };
 }
 
 async function loadShared(row: (typeof kModels)[number]): Promise<ExampleModel | undefined> {
@@ -36,7 +30,7 @@ async function loadShared(row: (typeof kModels)[number]): Promise<ExampleModel |
     [row.input]: { type: 'float32', data: set.at(i), dims: [1, ...row.dims] },
   });
   const calibration = Array.from({ length: Math.min(set.count, 16) }, (_, i) => feedsAt(i));
-  return { bytes: readModel(row.name), calibration, sample: calibration[calibration.length - 1] };
+  return { bytes: readModel(row.name), calibration, sample: calibration.at(-1)! };
 }
 
 export function exampleModels(): ExampleRow[] {

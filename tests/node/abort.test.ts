@@ -1,0 +1,108 @@
+// Aborting long calls: at once, between samples, in each phase; and afterwards all is as before.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { digitSamples, digits } from './support/digits.ts';
+import { eightfold, type Phase } from './support/eightfold.ts';
+import { rejects } from './support/expect.ts';
+import { type NodeSpec, onnxModel } from './support/onnx_builder.ts';
+
+const calibration = digitSamples(24);
+
+test('an aborted signal stops the call before it begins', async () => {
+  let pulled = 0;
+  function* samples() {
+    pulled++;
+    yield* calibration;
+  }
+  const signal = AbortSignal.abort();
+  await rejects(() => eightfold.quantize(digits(), { calibration: samples(), signal }), {
+    code: 'aborted',
+  });
+  assert.equal(pulled, 0);
+});
+
+const kPhases: Phase[] = ['load', 'fuse', 'calibrate', 'correct', 'convert', 'compare', 'export'];
+
+test('an abort in any phase ends the call there, and the memory is free', async (t) => {
+  await eightfold.quantize(digits(), { calibration });
+  for (const phase of kPhases) {
+    await t.test(phase, async () => {
+      const run = async () => {
+        const controller = new AbortController();
+        let after = 0;
+        await rejects(
+          () =>
+            eightfold.quantize(digits(), {
+              calibration,
+              signal: controller.signal,
+              onProgress(progress) {
+                if (controller.signal.aborted) after++;
+                if (progress.phase === phase) controller.abort();
+              },
+            }),
+          { code: 'aborted' },
+        );
+        assert.ok(after <= 1, `${after} more steps after the abort`);
+      };
+      await run();
+      const mark = (await eightfold.memory()).allocatedBytes;
+      await run();
+      assert.equal((await eightfold.memory()).allocatedBytes, mark);
+    });
+  }
+  const { report } = await eightfold.quantize(digits(), { calibration });
+  assert.ok(report.outputs[0]!.sqnr > 20);
+});
+
+/** Convolutions one after another: a run of a second or so. */
+function heavyModel(layers: number): Uint8Array {
+  const nodes: NodeSpec[] = Array.from({ length: layers }, (_, i) => ({
+    op: 'Conv',
+    name: `conv${i}`,
+    inputs: [i === 0 ? 'x' : `h${i}`, 'w'],
+    outputs: [i === layers - 1 ? 'y' : `h${i + 1}`],
+    attributes: { pads: [1, 1, 1, 1] },
+  }));
+  const weights = Array.from({ length: 16 * 16 * 9 }, (_, i) => Math.sin(i) / 144);
+  return onnxModel({
+    nodes,
+    inputs: { x: { dims: [1, 16, 128, 128] } },
+    outputs: { y: { dims: [1, 16, 128, 128] } },
+    initializers: { w: { dims: [16, 16, 3, 3], data: weights } },
+  });
+}
+
+test('an abort arrives between the nodes of one run', async () => {
+  using session = await eightfold.createSession(heavyModel(100));
+  const x = {
+    type: 'float32',
+    data: new Float32Array(16 * 128 * 128).fill(1),
+    dims: [1, 16, 128, 128],
+  } as const;
+  const whole = performance.now();
+  await session.run({ x });
+  const full = performance.now() - whole;
+
+  const begin = performance.now();
+  const signal = AbortSignal.timeout(full / 8);
+  await rejects(() => session.run({ x }, { signal }), { code: 'aborted' });
+  const took = performance.now() - begin;
+  assert.ok(took < full / 2, `aborted after ${took.toFixed(0)} of ${full.toFixed(0)} ms`);
+  // And the session runs again, from the start.
+  const { y } = await session.run({ x });
+  assert.equal(y!.data.length, 16 * 128 * 128);
+});
+
+test('timers run while a long call works', async () => {
+  using session = await eightfold.createSession(heavyModel(100));
+  const x = {
+    type: 'float32',
+    data: new Float32Array(16 * 128 * 128),
+    dims: [1, 16, 128, 128],
+  } as const;
+  let ticks = 0;
+  const timer = setInterval(() => ticks++, 1);
+  await session.run({ x });
+  clearInterval(timer);
+  assert.ok(ticks >= 3, `${ticks} ticks`);
+});
