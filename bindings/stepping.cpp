@@ -1,7 +1,6 @@
 // Sessions, passes and comparisons as JavaScript sees them.
 #include "bindings/stepping.h"
 
-#include "bindings/model_json.h"
 #include "quant/report.h"
 
 namespace eightfold::bindings {

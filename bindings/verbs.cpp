@@ -6,9 +6,9 @@
 
 #include <algorithm>
 
-#include "bindings/config_json.h"
+#include "bindings/config.h"
 #include "bindings/convert.h"
-#include "bindings/model_json.h"
+#include "bindings/model_info.h"
 #include "core/error.h"
 #include "ir/text.h"
 #include "kernels/kernels.h"
@@ -58,8 +58,8 @@ ModelHandle fuse_model(const ModelHandle& model, const std::string& backend_name
 }
 
 PreparedHandle prepare_model(const ModelHandle& fused, const std::string& backend_name,
-                             const std::string& options) {
-  const QConfigMapping mapping = mapping_from_json(options, fused.graph);
+                             const val& options) {
+  const QConfigMapping mapping = mapping_from_js(options, fused.graph);
   PreparedModel model = prepare(fused.graph, mapping, backend(backend_name));
   return {std::make_shared<PreparedModel>(std::move(model)), fused.remarks};
 }
@@ -84,7 +84,7 @@ ModelHandle to_qoperator_model(const ModelHandle& lowered) {
                       [&](Remarks* remarks) { return to_qoperator(lowered.graph, remarks); });
 }
 
-std::string model_info(const ModelHandle& model) { return model_info_json(model.graph); }
+val model_info(const ModelHandle& model) { return model_info_to_js(model.graph); }
 std::string model_stage(const ModelHandle& model) {
   return std::string(stage_name(stage_of(model.graph)));
 }

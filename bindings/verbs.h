@@ -13,15 +13,15 @@ namespace eightfold::bindings {
 // `reader` is undefined, or a function (location, offset, length) => Uint8Array or null.
 ModelHandle load(const emscripten::val& bytes, const emscripten::val& reader);
 ModelHandle fuse_model(const ModelHandle& model, const std::string& backend_name);
-// `options`: config_json.h.
+// `options`: config.h.
 PreparedHandle prepare_model(const ModelHandle& fused, const std::string& backend_name,
-                             const std::string& options);
+                             const emscripten::val& options);
 ModelHandle convert_model(const PreparedHandle& prepared);
 ModelHandle lower_model(const ModelHandle& quantized);
 ModelHandle to_qdq_model(const ModelHandle& quantized);
 ModelHandle to_qoperator_model(const ModelHandle& lowered);
 
-std::string model_info(const ModelHandle& model);
+emscripten::val model_info(const ModelHandle& model);
 std::string model_stage(const ModelHandle& model);
 std::string model_text(const ModelHandle& model);
 double model_file_bytes(const ModelHandle& model);

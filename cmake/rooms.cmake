@@ -24,6 +24,13 @@ function(ef_room room)
   endif()
   target_include_directories(ef_${room} ${scope} "${PROJECT_SOURCE_DIR}/src")
   target_link_libraries(ef_${room} ${scope} ef_flags ef_headers)
+  # Only the numeric loops earn the size that -O3 costs: all else is downloaded more often than it is hot.
+  # Loops over elements live in ops too, so -Os there: -Oz would leave them without vectors.
+  if(EMSCRIPTEN AND units AND room STREQUAL "ops")
+    target_compile_options(ef_${room} PRIVATE -Os)
+  elseif(EMSCRIPTEN AND units AND NOT room STREQUAL "kernels")
+    target_compile_options(ef_${room} PRIVATE -Oz)
+  endif()
   foreach(below IN LISTS ARGN)
     if(TARGET ef_${below})
       target_link_libraries(ef_${room} ${scope} ef_${below})

@@ -6,6 +6,7 @@ function(ef_wasm_module)
   endif()
   add_executable(eightfold_module ${units})
   target_link_libraries(eightfold_module PRIVATE eightfold ef_flags ef_headers)
+  target_compile_options(eightfold_module PRIVATE -Oz)
   target_include_directories(eightfold_module PRIVATE "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}")
   set_target_properties(eightfold_module PROPERTIES
     OUTPUT_NAME eightfold

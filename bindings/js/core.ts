@@ -1,6 +1,8 @@
 // The other side of the table in bindings/embind.cpp: what the wasm module offers, as it offers it.
 // Nothing outside this folder sees these types.
 
+import type { ModelInfo } from './types.ts';
+
 export interface WasmHandle {
   delete(): void;
   isDeleted(): boolean;
@@ -21,7 +23,7 @@ export interface Stepper extends WasmHandle {
 }
 
 export interface CoreModel extends WasmHandle {
-  info(): string;
+  info(): ModelInfo;
   stage(): string;
   text(): string;
   fileBytes(): number;
@@ -68,7 +70,7 @@ export type CoreReader = (location: string, offset: number, length: number) => U
 export interface Core {
   load(bytes: Uint8Array, reader: CoreReader | undefined): CoreModel;
   fuse(model: CoreModel, backend: string): CoreModel;
-  prepare(fused: CoreModel, backend: string, options: string): CorePrepared;
+  prepare(fused: CoreModel, backend: string, options: object): CorePrepared;
   makeCalibrator(prepared: CorePrepared): Stepper;
   makeBiasCorrector(prepared: CorePrepared): CoreCorrector;
   convert(prepared: CorePrepared): CoreModel;

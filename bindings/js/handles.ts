@@ -37,7 +37,7 @@ abstract class LocalHandle<T extends WasmHandle> extends Deletable {
 export class LocalModel extends LocalHandle<CoreModel> implements api.Model {
   #info: ModelInfo | undefined;
   get info(): ModelInfo {
-    this.#info ??= JSON.parse(call(() => this[kRaw].info())) as ModelInfo;
+    this.#info ??= call(() => this[kRaw].info());
     return this.#info;
   }
   async text(): Promise<string> {

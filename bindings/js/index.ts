@@ -6,9 +6,10 @@
 // The verbs below work on one default instance, which init() makes; the first call makes it when
 // nobody did. Other entries: `eightfold/worker` (the same verbs in a module worker) and
 // `eightfold/node` (files, folders, images).
-import type { Eightfold } from './api.ts';
+import type { Eightfold, ModelSource } from './api.ts';
+import { splitSamples } from './data.ts';
 import { createInstance } from './local.ts';
-import type { InitOptions } from './types.ts';
+import type { Feeds, InitOptions, Tensor } from './types.ts';
 
 export type * from './api.ts';
 export { type DataArray, type DataSet, splitSamples } from './data.ts';
@@ -63,3 +64,16 @@ export const compare: Eightfold['compare'] = /* @__PURE__ */ verb('compare');
 export const backendNames: Eightfold['backendNames'] = /* @__PURE__ */ verb('backendNames');
 export const observerNames: Eightfold['observerNames'] = /* @__PURE__ */ verb('observerNames');
 export const memory: Eightfold['memory'] = /* @__PURE__ */ verb('memory');
+
+/** Arrays named as the model's inputs, cut into samples when they are pulled (see `splitSamples`). */
+export function samplesOf(
+  arrays: Readonly<Record<string, Tensor>>,
+  model: ModelSource,
+): AsyncIterable<Feeds> {
+  return {
+    async *[Symbol.asyncIterator]() {
+      const { inputs } = await inspect(model);
+      yield* splitSamples(arrays, inputs);
+    },
+  };
+}

@@ -6,7 +6,7 @@ import { LocalModel, LocalPrepared, LocalSession, rawModel, rawPrepared } from '
 import { type Loaded, loadCore } from './load.ts';
 import { Pace } from './pace.ts';
 import { calibratePass, comparable, comparisonOf, correctPass, walk } from './passes.ts';
-import { checkFormat, exportModel, kDefaultBackend, prepareOptions, quantize } from './quantize.ts';
+import { checkFormat, exportModel, kDefaultBackend, quantize } from './quantize.ts';
 import { Replay } from './samples.ts';
 import { withScope } from './scope.ts';
 import { loadRaw, openModel } from './source.ts';
@@ -39,7 +39,7 @@ export class LocalEightfold implements api.Eightfold {
   async inspect(model: api.ModelSource, options?: api.LoadOptions): Promise<ModelInfo> {
     return withScope(async (scope) => {
       const raw = openModel(this.#core, scope, model, options);
-      return JSON.parse(call(() => raw.info())) as ModelInfo;
+      return call(() => raw.info());
     });
   }
 
@@ -50,7 +50,7 @@ export class LocalEightfold implements api.Eightfold {
   async prepare(fused: api.Model, options: api.PrepareOptions = {}): Promise<api.PreparedModel> {
     const { backend = kDefaultBackend } = options;
     const raw = rawModel(fused);
-    return new LocalPrepared(call(() => this.#core.prepare(raw, backend, prepareOptions(options))));
+    return new LocalPrepared(call(() => this.#core.prepare(raw, backend, options)));
   }
 
   async calibrate(

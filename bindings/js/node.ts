@@ -16,6 +16,8 @@ export {
   writeNpzFile,
 } from './node/files.ts';
 export { type ImageForm, imageForm, imageInput, readImage } from './node/images.ts';
+export { readNpz, samplesOf } from './node/samples.ts';
+export type { RemoteEightfold } from './worker.ts';
 
 /** Starts a worker thread with an instance of its own; terminate() ends it. */
 export function startWorker(options: InitOptions = {}): Promise<RemoteEightfold> {

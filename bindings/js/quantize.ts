@@ -36,11 +36,6 @@ function reportOf(text: string): Report {
   };
 }
 
-/** Options of prepare as the core reads them. */
-export function prepareOptions(options: object): string {
-  return JSON.stringify(options, (key, value) => (key === 'backend' ? undefined : value));
-}
-
 export function checkFormat(format: Format): void {
   if (format === 'qdq' || format === 'qoperator') return;
   throw new EightfoldError('invalid_config', `unknown format '${String(format)}'`, {
@@ -103,8 +98,7 @@ class Route {
 
   #prepare(fused: CoreModel, backend: string): CorePrepared {
     const { observer, perTensor, activations, exclude } = this.#options;
-    const options = prepareOptions({ observer, perTensor, activations, exclude });
-    return this.#core.prepare(fused, backend, options);
+    return this.#core.prepare(fused, backend, { observer, perTensor, activations, exclude });
   }
 
   async #observe(prepared: CorePrepared): Promise<void> {

@@ -1,5 +1,5 @@
 // The script that runs in the module worker.
 import { expose } from 'comlink';
-import { makeDesk } from './worker_desk.ts';
+import { makeDesk } from './worker/desk.ts';
 
 expose(makeDesk());

@@ -139,9 +139,9 @@ std::string to_text(const Graph& graph) {
 }
 
 std::string to_text(const Graph& graph, NodeId node) {
-  std::string out = node_line(graph, node, display_name(graph, node));
-  append_bodies(graph.node(node), "\n  ", &out);
-  while (out.ends_with('\n')) out.pop_back();
+  std::string out = node_line(graph, node, display_name(graph, node)) + "\n";
+  append_bodies(graph.node(node), "  ", &out);
+  out.pop_back();
   return out;
 }
 

@@ -1,7 +1,7 @@
 // Float kernels: their signatures and their equations. This is what calibration runs.
 //
 // Images are channels-last: a pixel is `channels` floats in a row. Sums run over k in order, in
-// float32. Results of simd128 and scalar agree to rounding; relaxed fuses multiply and add.
+// float32. Results of simd128 and scalar agree to rounding; the relaxed build uses simd128's rows.
 // Reads stay inside the buffers.
 #pragma once
 

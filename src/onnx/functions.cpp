@@ -47,7 +47,8 @@ void check_opsets(const std::string& name, const Function& function, ImportConte
 
 // A prefix that no value of the model begins with.
 std::string unique_prefix(const std::string& base, ImportContext& context) {
-  for (int i = 0;; ++i) {
+  int64_t& i = context.calls[base];
+  for (;; ++i) {
     std::string prefix = base + (i ? "_" + std::to_string(i) : "") + "/";
     const auto next = context.names.lower_bound(prefix);
     if (next != context.names.end() && next->starts_with(prefix)) continue;

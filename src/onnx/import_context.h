@@ -64,7 +64,8 @@ struct ImportContext {
   TensorSource tensors;
   std::map<FunctionKey, Function> functions;
   std::map<std::string, int64_t, std::less<>> opsets;  // of the model
-  std::set<std::string> names;      // taken by values and frames; kept when there are functions
+  std::set<std::string> names;  // taken by values and frames; kept when there are functions
+  std::map<std::string, int64_t> calls;  // of functions, by the name of the calling node
   int64_t inlined_nodes = 0;
   std::map<const char*, Tensor> shared_tensors;  // decoded inside functions, by position
 

@@ -35,7 +35,11 @@ class Inference {
     const OpDef* op = find_op(graph_, node);
     if (!op || !op->infer) return;
     InferContext context(node, graph_.opset(node.domain), types(node), constants(node));
-    op->infer(context);
+    try {
+      op->infer(context);
+    } catch (const Error& error) {
+      throw error.at(display_name(graph_, id), node.op_type);
+    }
     const std::vector<ValueType> outputs = context.take_outputs();
     for (size_t i = 0; i < outputs.size(); ++i) {
       const ValueId output = node.output(i);

@@ -161,7 +161,11 @@ class Planner {
       types.back() = {info.dtype, to_dims(info.shape), {}};
     }
     InferContext context(node, graph_.opset(node.domain), std::move(types), known_inputs(node));
-    op.infer(context);
+    try {
+      op.infer(context);
+    } catch (const Error& error) {
+      throw error.at(node.name, node.op_type);
+    }
     std::vector<TensorInfo> outputs;
     for (const ValueType& type : context.take_outputs()) {
       TensorInfo info;

@@ -17,6 +17,7 @@ Graph small_graph() {
   const ValueId x = g.input("x", {1, 2});
   const ValueId w = g.constant(Tensor::of<float>({2}, std::vector<float>{1, 2}), "w");
   g.output(g.node("Mul", {x, w}));
+  g.graph().name = "small";
   return g.build();
 }
 

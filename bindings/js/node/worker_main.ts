@@ -2,6 +2,6 @@
 import { parentPort } from 'node:worker_threads';
 import { expose } from 'comlink';
 import nodeEndpoint from 'comlink/dist/esm/node-adapter.mjs';
-import { makeDesk } from '../worker_desk.ts';
+import { makeDesk } from '../worker/desk.ts';
 
 if (parentPort) expose(makeDesk(), nodeEndpoint(parentPort));

@@ -6,13 +6,9 @@
 namespace eightfold {
 namespace {
 
-// a * b + c, in one rounding where the instruction set fuses them.
+// a * b + c, each rounded: the same bits in every build.
 inline v128_t multiply_add(v128_t a, v128_t b, v128_t c) {
-#ifdef __wasm_relaxed_simd__
-  return wasm_f32x4_relaxed_madd(a, b, c);
-#else
   return wasm_f32x4_add(c, wasm_f32x4_mul(a, b));
-#endif
 }
 
 // pmax and pmin hand a NaN in `x` through.

@@ -1,10 +1,10 @@
 // The worker's side: one instance of Eightfold, its handles by number, its running calls by number.
 import { proxy, transfer } from 'comlink';
-import type { Eightfold, Handle, Model, Session } from './api.ts';
-import { EightfoldError, partsOf, toEightfoldError } from './errors.ts';
-import { LocalModel, LocalSession } from './handles.ts';
-import { createInstance } from './local.ts';
-import type { Feeds, InitOptions, Progress } from './types.ts';
+import type { Eightfold, Handle, Model, Session } from '../api.ts';
+import { EightfoldError, partsOf, toEightfoldError } from '../errors.ts';
+import { LocalModel, LocalSession } from '../handles.ts';
+import { createInstance } from '../local.ts';
+import type { Feeds, InitOptions, Progress } from '../types.ts';
 import {
   type Answer,
   type DeskApi,
@@ -14,7 +14,7 @@ import {
   isSamplesHere,
   type Request,
   type SampleSource,
-} from './worker_protocol.ts';
+} from './protocol.ts';
 
 /** Samples that are asked for one by one, again for each walk. */
 class PulledSamples implements AsyncIterable<Feeds> {

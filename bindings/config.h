@@ -1,11 +1,11 @@
-// Options of prepare, as JSON text, to a QConfigMapping.
+// Options of prepare, a JavaScript object, to a QConfigMapping.
 //
 // Either the short form of QuantizationOptions {observer, perTensor, activations, exclude}, or
 // {qconfigMapping: {global, objectType, moduleNameRegex, moduleName, moduleNameObjectTypeOrder}}
 // with QConfigs {activation: {observer, dtype, ...}, weight: {...}} or null for "leave float".
 #pragma once
 
-#include <string>
+#include <emscripten/val.h>
 
 #include "ir/graph.h"
 #include "quant/qconfig.h"
@@ -14,6 +14,9 @@ namespace eightfold::bindings {
 
 // Throws kInvalidConfig on unknown keys, names and values, and on an `exclude` entry that is
 // neither a node nor an op type of the graph.
-QConfigMapping mapping_from_json(const std::string& text, const Graph& fused);
+QConfigMapping mapping_from_js(const emscripten::val& options, const Graph& fused);
+
+// A QConfig; fields that are not given keep their defaults.
+MaybeQConfig qconfig_from_js(const emscripten::val& object);
 
 }  // namespace eightfold::bindings

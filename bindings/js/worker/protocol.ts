@@ -1,7 +1,7 @@
 // What crosses between a page and its worker, beside plain data: handles as numbers, the place of
 // samples that are pulled one by one, results and errors in envelopes.
-import type { ErrorParts } from './errors.ts';
-import type { Feeds, InitOptions, ModelInfo, Progress } from './types.ts';
+import type { ErrorParts } from '../errors.ts';
+import type { Feeds, InitOptions, ModelInfo, Progress } from '../types.ts';
 
 export interface HandleRef {
   readonly eightfoldHandle: number;
