@@ -8,8 +8,7 @@ namespace eightfold {
 std::string_view error_code_name(ErrorCode code) {
   switch (code) {
 #define EIGHTFOLD_NAME(name, text, meaning) \
-  case ErrorCode::name:                     \
-    return text;
+  case ErrorCode::name: return text;
     EIGHTFOLD_ERROR_CODES(EIGHTFOLD_NAME)
 #undef EIGHTFOLD_NAME
   }
@@ -19,8 +18,7 @@ std::string_view error_code_name(ErrorCode code) {
 std::string_view error_code_meaning(ErrorCode code) {
   switch (code) {
 #define EIGHTFOLD_MEANING(name, text, meaning) \
-  case ErrorCode::name:                        \
-    return meaning;
+  case ErrorCode::name: return meaning;
     EIGHTFOLD_ERROR_CODES(EIGHTFOLD_MEANING)
 #undef EIGHTFOLD_MEANING
   }

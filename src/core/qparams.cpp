@@ -60,8 +60,8 @@ ScaleZeroPoint choose_qparams(float min, float max, const QParamsRequest& reques
   const float scale = std::isfinite(span) ? span / levels : hi / levels - lo / levels;
   out.scale = std::max(scale, request.eps);
   const auto zero = static_cast<double>(qmin) - round_half_even(lo / out.scale);
-  out.zero_point = static_cast<int32_t>(
-      std::clamp(zero, static_cast<double>(qmin), static_cast<double>(qmax)));
+  out.zero_point =
+      static_cast<int32_t>(std::clamp(zero, static_cast<double>(qmin), static_cast<double>(qmax)));
   return out;
 }
 

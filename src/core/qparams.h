@@ -56,8 +56,8 @@ struct QParamsRequest {
   DType dtype = DType::kUint8;
   QScheme qscheme = QScheme::kPerTensorAffine;
   QRange range{0, 255};
-  bool custom_range = false;      // matters for the symmetric uint8 zero point alone
-  float eps = 1.1920929e-07f;     // 2^-23
+  bool custom_range = false;   // matters for the symmetric uint8 zero point alone
+  float eps = 1.1920929e-07f;  // 2^-23
 };
 // spec-facts 3.1. Throws kInvalidData on NaN, infinite or min > max.
 ScaleZeroPoint choose_qparams(float min, float max, const QParamsRequest& request);

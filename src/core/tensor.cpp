@@ -46,7 +46,7 @@ constexpr DTypeRow kDTypes[] = {
 };
 
 constexpr std::pair<std::string_view, DType> kAliases[] = {
-    {"quint8", DType::kUint8}, {"qint8", DType::kInt8}, {"qint32", DType::kInt32},
+    {"quint8", DType::kUint8},  {"qint8", DType::kInt8},   {"qint32", DType::kInt32},
     {"float", DType::kFloat32}, {"fp16", DType::kFloat16}, {"double", DType::kFloat64},
 };
 
@@ -167,11 +167,10 @@ Tensor Tensor::wrap(DType dtype, Shape shape, std::shared_ptr<Buffer> buffer) {
   tensor.size_ = element_count(shape);
   tensor.shape_ = std::move(shape);
   if (!buffer || buffer->size() < tensor.size_bytes()) {
-    throw Error(ErrorCode::kInvalidData, "a tensor of shape " + shape_text(tensor.shape_) +
-                                             " needs " + std::to_string(tensor.size_bytes()) +
-                                             " bytes, " +
-                                             std::to_string(buffer ? buffer->size() : 0) +
-                                             " are given");
+    throw Error(ErrorCode::kInvalidData,
+                "a tensor of shape " + shape_text(tensor.shape_) + " needs " +
+                    std::to_string(tensor.size_bytes()) + " bytes, " +
+                    std::to_string(buffer ? buffer->size() : 0) + " are given");
   }
   tensor.buffer_ = std::move(buffer);
   return tensor;

@@ -54,7 +54,7 @@ std::string_view dtype_name(DType dtype);
 DType dtype_from_name(std::string_view name);
 // Bits of one element: 32 for float32, 4 for int4; 0 for string and undefined.
 int dtype_bits(DType dtype);
-bool is_float(DType dtype);          // float16, bfloat16, float32, float64
+bool is_float(DType dtype);           // float16, bfloat16, float32, float64
 bool is_quantized_int8(DType dtype);  // uint8 or int8
 
 using Shape = std::vector<int64_t>;
@@ -114,7 +114,7 @@ EIGHTFOLD_DTYPE_OF(bool, kBool)
 
 class Tensor {
  public:
-  Tensor() = default;  // undefined dtype, no data
+  Tensor() = default;                                // undefined dtype, no data
   static Tensor allocate(DType dtype, Shape shape);  // zeroed
   static Tensor wrap(DType dtype, Shape shape, std::shared_ptr<Buffer> buffer);
   static Tensor strings(Shape shape, std::vector<std::string> values);

@@ -188,8 +188,7 @@ void Graph::link(NodeId id) {
   for (ValueId output : linked.outputs_) {
     if (output == kNone) continue;
     if (value(output).producer_ != kNone) {
-      throw Error(ErrorCode::kInvalidGraph,
-                  "value '" + value(output).name + "' is produced twice")
+      throw Error(ErrorCode::kInvalidGraph, "value '" + value(output).name + "' is produced twice")
           .at(linked.name, linked.op_type);
     }
     value(output).producer_ = id;

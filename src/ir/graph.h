@@ -92,7 +92,7 @@ struct Node {
                                       std::vector<int64_t> fallback = {}) const;
   std::vector<float> floats_attribute(std::string_view name,
                                       std::vector<float> fallback = {}) const;
-  const Tensor* tensor_attribute(std::string_view name) const;  // null when absent
+  const Tensor* tensor_attribute(std::string_view name) const;             // null when absent
   void set_attribute(std::string name, decltype(Attribute::value) value);  // adds or replaces
   void remove_attribute(std::string_view name);
 
@@ -160,7 +160,7 @@ class Graph {
   const Value& value(ValueId id) const { return values_[static_cast<size_t>(id)]; }
   int32_t value_count() const { return static_cast<int32_t>(values_.size()); }
   ValueId find_value(std::string_view name) const;  // kNone when there is none
-  void rename_value(ValueId id, std::string name);   // throws kInvalidGraph when taken
+  void rename_value(ValueId id, std::string name);  // throws kInvalidGraph when taken
   std::string unique_name(std::string_view base) const;
   const Tensor* constant(ValueId id) const;  // null for kNone and for non-constants
 

@@ -67,9 +67,12 @@ std::string attributes_text(const Node& node) {
   for (const Attribute& attribute : node.attributes) sorted.push_back(&attribute);
   std::sort(sorted.begin(), sorted.end(),
             [](const Attribute* a, const Attribute* b) { return a->name < b->name; });
-  return " {" + join(sorted, ", ", [](const Attribute* attribute) {
-           return attribute->name + "=" + std::visit(ValueText(), attribute->value);
-         }) + "}";
+  return " {" +
+         join(sorted, ", ",
+              [](const Attribute* attribute) {
+                return attribute->name + "=" + std::visit(ValueText(), attribute->value);
+              }) +
+         "}";
 }
 
 void append_body(const std::string& name, const Graph& body, const std::string& indent,
@@ -95,8 +98,7 @@ std::string node_line(const Graph& graph, NodeId id, const std::string& shown_na
   const auto input = [&](ValueId value) { return name_of(graph, value); };
   std::string line = shown_name + ": " + join(node.outputs(), ", ", output) + " = ";
   if (!node.domain.empty()) line += node.domain + ":";
-  return line + node.op_type + "(" + join(node.inputs(), ", ", input) + ")" +
-         attributes_text(node);
+  return line + node.op_type + "(" + join(node.inputs(), ", ", input) + ")" + attributes_text(node);
 }
 
 void append_graph(const Graph& graph, const std::string& indent, std::string* out) {

@@ -39,12 +39,17 @@ struct ElementRow {
   std::string (*text)(const Tensor&, size_t);
 };
 constexpr ElementRow kElements[] = {
-    {DType::kFloat32, element<float>},   {DType::kFloat64, element<double>},
-    {DType::kUint8, element<uint8_t>},   {DType::kInt8, element<int8_t>},
-    {DType::kUint16, element<uint16_t>}, {DType::kInt16, element<int16_t>},
-    {DType::kInt32, element<int32_t>},   {DType::kUint32, element<uint32_t>},
+    {DType::kFloat32, element<float>},
+    {DType::kFloat64, element<double>},
+    {DType::kUint8, element<uint8_t>},
+    {DType::kInt8, element<int8_t>},
+    {DType::kUint16, element<uint16_t>},
+    {DType::kInt16, element<int16_t>},
+    {DType::kInt32, element<int32_t>},
+    {DType::kUint32, element<uint32_t>},
     {DType::kInt64, element<int64_t>},
-    {DType::kBool, [](const Tensor& t, size_t i) {
+    {DType::kBool,
+     [](const Tensor& t, size_t i) {
        return std::to_string(static_cast<const uint8_t*>(t.raw())[i]);
      }},
     {DType::kString, [](const Tensor& t, size_t i) { return string_text(t.string_data()[i]); }},

@@ -78,10 +78,9 @@ class Verifier {
     const Node& node = graph_.node(use.node);
     const auto index = static_cast<size_t>(use.index);
     const size_t inputs = node.inputs().size();
-    const bool known = index < inputs
-                           ? node.input(index) == id
-                           : index - inputs < node.captures().size() &&
-                                 node.captures()[index - inputs] == id;
+    const bool known = index < inputs ? node.input(index) == id
+                                      : index - inputs < node.captures().size() &&
+                                            node.captures()[index - inputs] == id;
     if (!known) fail("a link of " + quoted(id) + " is not mutual", use.node);
   }
 
@@ -95,8 +94,8 @@ class Verifier {
     for (ValueId output : node.outputs()) {
       if (output == kNone) continue;
       check_exists(output, "an output", id);
-      if (graph_.value(output).producer() != id) fail("the output " + quoted(output) +
-                                                      " has another producer", id);
+      if (graph_.value(output).producer() != id)
+        fail("the output " + quoted(output) + " has another producer", id);
       available_[static_cast<size_t>(output)] = true;
     }
     check_bodies(id);
@@ -125,8 +124,8 @@ class Verifier {
     for (const Attribute& attribute : graph_.node(id).attributes) {
       if (const auto* body = std::get_if<Attribute::GraphPtr>(&attribute.value)) {
         check_body(id, **body);
-      } else if (const auto* bodies = std::get_if<std::vector<Attribute::GraphPtr>>(
-                     &attribute.value)) {
+      } else if (const auto* bodies =
+                     std::get_if<std::vector<Attribute::GraphPtr>>(&attribute.value)) {
         for (const auto& each : *bodies) check_body(id, *each);
       }
     }

@@ -68,8 +68,7 @@ class GraphWriter {
   // Passes leave constants behind that nothing uses any more; they are not written.
   bool is_constant_in_use(ValueId id) const {
     const Value& value = graph_.value(id);
-    return value.is_constant() &&
-           (!value.uses().empty() || is_input(id) || graph_.is_output(id));
+    return value.is_constant() && (!value.uses().empty() || is_input(id) || graph_.is_output(id));
   }
   bool is_initializer(ValueId id) const {
     return is_constant_in_use(id) && (free_initializers_ || is_input(id));

@@ -32,8 +32,8 @@ struct AttributeRef {
 };
 
 struct Frame {
-  std::string prefix;                          // of names that are local to the call
-  std::map<std::string, std::string> names;    // formal -> actual ("" when not given)
+  std::string prefix;                        // of names that are local to the call
+  std::map<std::string, std::string> names;  // formal -> actual ("" when not given)
   std::map<std::string, AttributeRef> attributes;
   std::string rename(const std::string& name) const;
 };
@@ -41,7 +41,7 @@ struct Frame {
 std::string renamed(const FramePtr& frame, const std::string& name);
 
 struct NodeRecord {
-  Node node;                                 // without attributes
+  Node node;  // without attributes
   std::string overload;
   std::vector<std::string> inputs, outputs;  // renamed
   std::vector<AttributeRef> attributes;      // references resolved

@@ -130,7 +130,8 @@ void GraphBuilder::declare_inputs(const GraphFields& fields) {
   }
 }
 
-// Runs right after declare_inputs: what is known and not constant is an input listed with its default.
+// Runs right after declare_inputs: what is known and not constant is an input listed with its
+// default.
 void GraphBuilder::declare_initializers(const GraphFields& fields) {
   for (std::string_view bytes : fields.initializers) {
     NamedConstant constant = read_tensor(bytes, context_.tensors);
@@ -219,7 +220,8 @@ void GraphBuilder::add_node(NodeRecord record) {
     for (const AttributeRef& ref : record.attributes) {
       record.node.attributes.push_back(read_attribute_of(ref, &captures));
     }
-    const NodeId id = graph_.add_node(std::move(record.node), std::move(inputs), std::move(outputs));
+    const NodeId id =
+        graph_.add_node(std::move(record.node), std::move(inputs), std::move(outputs));
     if (!captures.empty()) graph_.set_captures(id, std::move(captures));
   } catch (const Error& error) {
     throw error.at(place, op_type);
@@ -230,7 +232,8 @@ void GraphBuilder::add_outputs(const GraphFields& fields) {
   for (const ValueInfo& info : fields.outputs) {
     const ValueId id = info.name.empty() ? kNone : resolve(renamed(frame_, info.name));
     if (id == kNone) {
-      throw Error(ErrorCode::kInvalidGraph, "the graph output '" + info.name + "' is never produced");
+      throw Error(ErrorCode::kInvalidGraph,
+                  "the graph output '" + info.name + "' is never produced");
     }
     graph_.outputs.push_back(id);
   }

@@ -18,8 +18,8 @@ namespace eightfold {
 
 // Returns the bytes [offset, offset + length) of an external data file; length < 0 means to
 // the end. Throws Error when the file is not at hand.
-using ExternalDataReader = std::function<std::vector<uint8_t>(std::string_view location,
-                                                              int64_t offset, int64_t length)>;
+using ExternalDataReader =
+    std::function<std::vector<uint8_t>(std::string_view location, int64_t offset, int64_t length)>;
 
 struct ImportOptions {
   ExternalDataReader external_data;

@@ -83,8 +83,8 @@ std::string read_raw(std::string_view bytes) {
   std::string raw;
   for (Fields fields(bytes); fields.next();) {
     const uint32_t number = fields.number();
-    const bool naming = number == attr::kName || number == attr::kDocString ||
-                        number == attr::kRefAttrName;
+    const bool naming =
+        number == attr::kName || number == attr::kDocString || number == attr::kRefAttrName;
     if (!naming) raw += fields.whole();
   }
   return raw;
@@ -159,10 +159,12 @@ constexpr ConstantRow kConstants[] = {
     {"value_int", scalar<int64_t, &AttributeFields::i>},
     {"value_floats", vector<float, &AttributeFields::floats>},
     {"value_ints", vector<int64_t, &AttributeFields::ints>},
-    {"value_string", [](AttributeFields a) -> std::optional<Tensor> {
+    {"value_string",
+     [](AttributeFields a) -> std::optional<Tensor> {
        return Tensor::strings({}, {std::move(a.s)});
      }},
-    {"value_strings", [](AttributeFields a) -> std::optional<Tensor> {
+    {"value_strings",
+     [](AttributeFields a) -> std::optional<Tensor> {
        const auto count = static_cast<int64_t>(a.strings.size());
        return Tensor::strings({count}, std::move(a.strings));
      }},

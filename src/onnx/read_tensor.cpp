@@ -75,9 +75,7 @@ TensorFields read_fields(std::string_view bytes) {
       case proto::tensor::kDoubleData: fields.append(&t.doubles); break;
       case proto::tensor::kUint64Data: fields.append(&t.uint64s); break;
       case proto::tensor::kDocString: t.doc_string = fields.text(); break;
-      case proto::tensor::kExternalData:
-        read_external_entry(fields.bytes(), &t.external);
-        break;
+      case proto::tensor::kExternalData: read_external_entry(fields.bytes(), &t.external); break;
       case proto::tensor::kDataLocation:
         t.is_external = fields.int64() == proto::tensor::kLocationExternal;
         break;
@@ -95,7 +93,8 @@ TensorFields read_fields(std::string_view bytes) {
 
 // Copies `given` numbers into a new tensor that holds `wanted` of them as Stored.
 template <typename Stored, typename Listed>
-Tensor narrow(const TensorFields& t, DType dtype, uint64_t wanted, const std::vector<Listed>& given) {
+Tensor narrow(const TensorFields& t, DType dtype, uint64_t wanted,
+              const std::vector<Listed>& given) {
   if (given.size() != wanted) throw_count(t, "numbers", wanted, given.size());
   Tensor tensor = Tensor::allocate(dtype, t.dims);
   auto* out = static_cast<Stored*>(tensor.mutable_raw());
@@ -204,8 +203,8 @@ Tensor from_external(const TensorFields& t, DType dtype, uint64_t elements,
   if (length >= 0 && static_cast<uint64_t>(length) != wanted) {
     throw_count(t, "bytes", wanted, static_cast<uint64_t>(length));
   }
-  const auto data = (*source.external)(t.external.location, t.external.offset,
-                                       static_cast<int64_t>(wanted));
+  const auto data =
+      (*source.external)(t.external.location, t.external.offset, static_cast<int64_t>(wanted));
   if (data.size() != wanted) throw_count(t, "bytes", wanted, data.size());
   Tensor tensor = Tensor::allocate(dtype, t.dims);
   if (wanted > 0) std::memcpy(tensor.mutable_raw(), data.data(), wanted);

@@ -29,9 +29,7 @@ float softplus(float x, Parameters) {
 }
 float softsign(float x, Parameters) { return x / (1.0f + std::fabs(x)); }
 float mish(float x, Parameters p) { return x * std::tanh(softplus(x, p)); }
-float hard_sigmoid(float x, Parameters p) {
-  return std::clamp(p.alpha * x + p.beta, 0.0f, 1.0f);
-}
+float hard_sigmoid(float x, Parameters p) { return std::clamp(p.alpha * x + p.beta, 0.0f, 1.0f); }
 float hard_swish(float x, Parameters) { return x * hard_sigmoid(x, {1.0f / 6.0f, 0.5f}); }
 float thresholded_relu(float x, Parameters p) { return x > p.alpha ? x : 0.0f; }
 float shrink(float x, Parameters p) {  // alpha is the bias, beta is lambda
@@ -193,7 +191,9 @@ OpDef activation(std::string_view op_type, void (*run)(RunContext&), QuantizedFo
 OpDef leaky_relu_row() {
   OpDef row = activation("LeakyRelu", run_activation<leaky_relu, leaky_parameters>,
                          unary_form("QLinearLeakyRelu"));
-  row.negative_gain = [](const Node& node) { return std::fabs(node.float_attribute("alpha", 0.01f)); };
+  row.negative_gain = [](const Node& node) {
+    return std::fabs(node.float_attribute("alpha", 0.01f));
+  };
   return row;
 }
 

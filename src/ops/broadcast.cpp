@@ -59,8 +59,8 @@ Broadcast make_broadcast(const TensorInfo& output, std::span<const TensorInfo> o
 OpState plan_broadcast(PlanContext& context) {
   std::vector<TensorInfo> operands(context.inputs.begin(), context.inputs.end());
   if (operands.size() == 2) {
-    operands[1].shape = legacy_operand_shape(context.node, context.opset, operands[0].shape,
-                                             operands[1].shape);
+    operands[1].shape =
+        legacy_operand_shape(context.node, context.opset, operands[0].shape, operands[1].shape);
   }
   return std::make_shared<const Broadcast>(make_broadcast(context.outputs[0], operands));
 }
@@ -82,9 +82,9 @@ std::optional<Dims> broadcast_dims(const InferContext& context, size_t first) {
       } else if (theirs.value == 1) {
         continue;
       } else if (ours.known() && theirs.known()) {
-        context.fail(ErrorCode::kInvalidShape,
-                     "operands cannot be broadcast: dim " + std::to_string(ours.value) +
-                         " against " + std::to_string(theirs.value));
+        context.fail(ErrorCode::kInvalidShape, "operands cannot be broadcast: dim " +
+                                                   std::to_string(ours.value) + " against " +
+                                                   std::to_string(theirs.value));
       } else if (theirs.known()) {
         ours = theirs;  // the unknown one must be 1 or equal
       } else if (!ours.known()) {

@@ -21,9 +21,7 @@ struct Broadcast {
   std::vector<Shape> strides;  // per operand, in elements, one per entry of dims
 
   int64_t row_size() const { return dims.empty() ? 1 : dims.back(); }
-  int64_t row_stride(size_t operand) const {
-    return dims.empty() ? 0 : strides[operand].back();
-  }
+  int64_t row_stride(size_t operand) const { return dims.empty() ? 0 : strides[operand].back(); }
 
   // Calls row(out offset, operand offsets) for every row, in the order of the output.
   template <typename F>

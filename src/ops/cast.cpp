@@ -19,7 +19,9 @@ struct Brain {
 };
 
 template <typename T>
-T widened(T value) { return value; }
+T widened(T value) {
+  return value;
+}
 inline float widened(Half value) { return half_to_float(value.bits); }
 inline float widened(Brain value) { return bfloat16_to_float(value.bits); }
 
@@ -60,8 +62,8 @@ template <typename F>
 bool any_dtype(DType dtype, F&& call) {
   if (dtype == DType::kFloat16) return call(Half{}), true;
   if (dtype == DType::kBfloat16) return call(Brain{}), true;
-  return dtype_switch<float, double, int64_t, int32_t, int16_t, int8_t, uint8_t, uint16_t,
-                      uint32_t, uint64_t, bool>(dtype, call);
+  return dtype_switch<float, double, int64_t, int32_t, int16_t, int8_t, uint8_t, uint16_t, uint32_t,
+                      uint64_t, bool>(dtype, call);
 }
 
 }  // namespace

@@ -116,9 +116,9 @@ void fold_rows(RunContext& context) {
 template <typename F>
 void run_variadic(RunContext& context) {
   const DType dtype = context.inputs[0].dtype;
-  const bool done = dtype_switch<float, double, int64_t, int32_t, int16_t, int8_t, uint8_t,
-                                 uint16_t, uint32_t, uint64_t>(
-      dtype, [&](auto tag) { fold_rows<F, decltype(tag)>(context); });
+  const bool done =
+      dtype_switch<float, double, int64_t, int32_t, int16_t, int8_t, uint8_t, uint16_t, uint32_t,
+                   uint64_t>(dtype, [&](auto tag) { fold_rows<F, decltype(tag)>(context); });
   if (!done) refuse_dtype(context, dtype);
 }
 

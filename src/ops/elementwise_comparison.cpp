@@ -6,23 +6,33 @@ namespace {
 
 struct EqualOf {
   template <typename T>
-  static bool apply(T a, T b) { return a == b; }
+  static bool apply(T a, T b) {
+    return a == b;
+  }
 };
 struct LessOf {
   template <typename T>
-  static bool apply(T a, T b) { return a < b; }
+  static bool apply(T a, T b) {
+    return a < b;
+  }
 };
 struct GreaterOf {
   template <typename T>
-  static bool apply(T a, T b) { return a > b; }
+  static bool apply(T a, T b) {
+    return a > b;
+  }
 };
 struct LessOrEqualOf {
   template <typename T>
-  static bool apply(T a, T b) { return a <= b; }
+  static bool apply(T a, T b) {
+    return a <= b;
+  }
 };
 struct GreaterOrEqualOf {
   template <typename T>
-  static bool apply(T a, T b) { return a >= b; }
+  static bool apply(T a, T b) {
+    return a >= b;
+  }
 };
 struct AndOf {
   static bool apply(bool a, bool b) { return a && b; }
@@ -37,10 +47,9 @@ struct XorOf {
 template <typename F>
 void run_comparison(RunContext& context) {
   const DType dtype = context.inputs[0].dtype;
-  const bool done =
-      dtype_switch<float, double, int64_t, int32_t, int16_t, int8_t, uint8_t, uint16_t, uint32_t,
-                   uint64_t, bool>(
-          dtype, [&](auto tag) { binary_rows<F, decltype(tag), bool>(context); });
+  const bool done = dtype_switch<float, double, int64_t, int32_t, int16_t, int8_t, uint8_t,
+                                 uint16_t, uint32_t, uint64_t, bool>(
+      dtype, [&](auto tag) { binary_rows<F, decltype(tag), bool>(context); });
   if (!done) refuse_dtype(context, dtype);
 }
 

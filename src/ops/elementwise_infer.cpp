@@ -21,9 +21,7 @@ void check_same_dtype(const InferContext& context, size_t first) {
 
 }  // namespace
 
-void infer_same(InferContext& context) {
-  context.set_output(0, context.dtype(0), context.dims(0));
-}
+void infer_same(InferContext& context) { context.set_output(0, context.dtype(0), context.dims(0)); }
 
 void infer_broadcast(InferContext& context) {
   if (context.node.op_type != "Pow") check_same_dtype(context, 0);

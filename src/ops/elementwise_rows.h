@@ -26,9 +26,9 @@ void run_where(RunContext& context);
 
 // Signed integers wrap, as two's complement does.
 template <typename T>
-using Wrapping = std::conditional_t<
-    std::is_integral_v<T>,
-    std::make_unsigned_t<std::conditional_t<std::is_integral_v<T>, T, int>>, T>;
+using Wrapping =
+    std::conditional_t<std::is_integral_v<T>,
+                       std::make_unsigned_t<std::conditional_t<std::is_integral_v<T>, T, int>>, T>;
 
 // out[i] = f(a[i * sa], b[i * sb]); the unit strides are spelled out for the vectoriser.
 template <typename F, typename T, typename R>

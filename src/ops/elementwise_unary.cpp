@@ -21,8 +21,8 @@ void run_float(RunContext& context) {
 template <typename F>
 void run_numeric(RunContext& context) {
   const DType dtype = context.inputs[0].dtype;
-  const bool done = dtype_switch<float, double, int64_t, int32_t, int16_t, int8_t, uint8_t>(
-      dtype, [&](auto tag) {
+  const bool done =
+      dtype_switch<float, double, int64_t, int32_t, int16_t, int8_t, uint8_t>(dtype, [&](auto tag) {
         using T = decltype(tag);
         const T* x = context.inputs[0].as<T>();
         T* y = context.outputs[0].as<T>();
@@ -113,17 +113,17 @@ struct UnaryRow {
 };
 
 constexpr UnaryRow kUnary[] = {
-    {"Abs", run_numeric<AbsOf>},       {"Neg", run_numeric<NegOf>},
-    {"Sign", run_numeric<SignOf>},     {"Reciprocal", run_float<reciprocal>},
-    {"Exp", run_float<exp_of>},        {"Log", run_float<log_of>},
-    {"Sqrt", run_float<sqrt_of>},      {"Floor", run_float<floor_of>},
-    {"Ceil", run_float<ceil_of>},      {"Round", run_float<round_half_even>},
-    {"Erf", run_float<erf_of>},        {"Sin", run_float<sin_of>},
-    {"Cos", run_float<cos_of>},        {"Tan", run_float<tan_of>},
-    {"Asin", run_float<asin_of>},      {"Acos", run_float<acos_of>},
-    {"Atan", run_float<atan_of>},      {"Sinh", run_float<sinh_of>},
-    {"Cosh", run_float<cosh_of>},      {"Asinh", run_float<asinh_of>},
-    {"Acosh", run_float<acosh_of>},    {"Atanh", run_float<atanh_of>},
+    {"Abs", run_numeric<AbsOf>},    {"Neg", run_numeric<NegOf>},
+    {"Sign", run_numeric<SignOf>},  {"Reciprocal", run_float<reciprocal>},
+    {"Exp", run_float<exp_of>},     {"Log", run_float<log_of>},
+    {"Sqrt", run_float<sqrt_of>},   {"Floor", run_float<floor_of>},
+    {"Ceil", run_float<ceil_of>},   {"Round", run_float<round_half_even>},
+    {"Erf", run_float<erf_of>},     {"Sin", run_float<sin_of>},
+    {"Cos", run_float<cos_of>},     {"Tan", run_float<tan_of>},
+    {"Asin", run_float<asin_of>},   {"Acos", run_float<acos_of>},
+    {"Atan", run_float<atan_of>},   {"Sinh", run_float<sinh_of>},
+    {"Cosh", run_float<cosh_of>},   {"Asinh", run_float<asinh_of>},
+    {"Acosh", run_float<acosh_of>}, {"Atanh", run_float<atanh_of>},
 };
 
 OpDef unary_row(std::string_view op_type, void (*infer)(InferContext&), void (*run)(RunContext&)) {

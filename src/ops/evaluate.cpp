@@ -144,8 +144,8 @@ std::vector<Operand> evaluate(const NodeRun& run, std::span<const Operand> input
   }
   const auto scratch = Buffer::allocate(plan.scratch_bytes);
   EvaluationHost host(run, outputs);
-  RunContext context{run.node,        run.opset,   input_views,     output_views,
-                     run.packed,      state.get(), scratch->data(), host};
+  RunContext context{run.node,   run.opset,   input_views,     output_views,
+                     run.packed, state.get(), scratch->data(), host};
   run.op.run(context);
   return outputs;
 }

@@ -17,6 +17,7 @@ std::vector<OpDef> activation_ops();   // activation.cpp: Relu, Clip, LeakyRelu,
 std::vector<OpDef> shape_ops();        // shape.cpp: Reshape, Transpose, Concat, Slice, Gather ...
 std::vector<OpDef> reduce_ops();       // reduce.cpp: ReduceMean, ArgMax ...
 std::vector<OpDef> quantize_ops();     // quantize.cpp: QuantizeLinear, DequantizeLinear
-std::vector<OpDef> qlinear_ops();      // qlinear.cpp: QLinearConv, QGemm, QLinearAdd ... and their eightfold forms
+std::vector<OpDef>
+qlinear_ops();  // qlinear.cpp: QLinearConv, QGemm, QLinearAdd ... and their eightfold forms
 
 }  // namespace eightfold

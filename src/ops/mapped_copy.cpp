@@ -12,7 +12,8 @@ namespace {
 template <typename T>
 class Copier {
  public:
-  Copier(const MappedCopy& copy, T fill) : maps_(copy.maps), unit_row_(copy.unit_row), fill_(fill) {}
+  Copier(const MappedCopy& copy, T fill)
+      : maps_(copy.maps), unit_row_(copy.unit_row), fill_(fill) {}
 
   // Returns the end of what was written. `from` is null inside a filled region.
   T* copy(size_t axis, const T* from, T* to) const {

@@ -40,8 +40,8 @@ class InferContext {
   size_t input_count() const { return inputs_.size(); }
   size_t output_count() const { return outputs_.size(); }
   bool has_input(size_t i) const;
-  const ValueType& input(size_t i) const;       // an undefined type when absent
-  const Tensor* constant(size_t i) const;       // null when not known
+  const ValueType& input(size_t i) const;  // an undefined type when absent
+  const Tensor* constant(size_t i) const;  // null when not known
   std::optional<std::vector<int64_t>> constant_ints(size_t i) const;  // from int32 / int64
   DType dtype(size_t i) const { return input(i).dtype; }
   const std::optional<Dims>& dims(size_t i) const { return input(i).dims; }
@@ -87,8 +87,8 @@ struct PlanContext {
   std::span<const TensorInfo> inputs;   // concrete shapes
   std::span<const TensorInfo> outputs;  // from infer; layout chosen by the session
   std::span<const Tensor* const> constants;
-  const void* packed;                   // what pack returned, or null
-  size_t scratch_bytes = 0;             // set by plan: bytes run needs, kAlignment-aligned
+  const void* packed;        // what pack returned, or null
+  size_t scratch_bytes = 0;  // set by plan: bytes run needs, kAlignment-aligned
   const Tensor* constant(size_t i) const { return i < constants.size() ? constants[i] : nullptr; }
   bool has_input(size_t i) const { return i < inputs.size() && inputs[i].present(); }
   [[noreturn]] void fail(ErrorCode code, std::string message, std::string hint = {}) const;
@@ -141,13 +141,14 @@ enum class Role : uint8_t {
 enum class LayoutRule : uint8_t {
   kPlain,         // inputs and outputs in plain layout
   kChannelsLast,  // data input 0 and data outputs channels-last when rank >= 3
-  kFollow,        // output layout = channels-last if any input of the same rank is; run reads views' layouts
+  kFollow,  // output layout = channels-last if any input of the same rank is; run reads views'
+            // layouts
 };
 
 enum class Aliasing : uint8_t {
   kNone,
   kInPlace,  // output 0 may overwrite input 0 when their bytes are equal and input 0 dies here
-  kView,     // output 0 is input 0's bytes under another shape (Reshape, Identity); run is not called
+  kView,  // output 0 is input 0's bytes under another shape (Reshape, Identity); run is not called
 };
 
 // How the int8 form of an op takes its operands (s = scale, z = zero point).
@@ -162,14 +163,14 @@ enum class QuantizedOperands : uint8_t {
 };
 struct QuantizedForm {
   QuantizedOperands operands = QuantizedOperands::kNone;
-  std::string_view domain;   // of the int8 operator
+  std::string_view domain;  // of the int8 operator
   std::string_view op_type;
 };
 
 struct Observation {
   enum Kind : uint8_t { kDifferentFromInput, kSameAsInput, kFixed, kNotObserved };
   Kind kind = kDifferentFromInput;
-  float scale = 0;         // for kFixed, stated for uint8 (0..255)
+  float scale = 0;  // for kFixed, stated for uint8 (0..255)
   int32_t zero_point = 0;
 };
 
@@ -196,8 +197,8 @@ struct OpDef {
   // Output-channel axis of the weight input; null when the op has none.
   int (*weight_axis)(const Node&) = nullptr;
   // Multiply-accumulates for these shapes; null when the op has none worth counting.
-  int64_t (*macs)(const Node&, std::span<const Shape> inputs, std::span<const Shape> outputs) =
-      nullptr;
+  int64_t (*macs)(const Node&, std::span<const Shape> inputs,
+                  std::span<const Shape> outputs) = nullptr;
 
   Role role(size_t input) const {
     if (inputs.empty()) return Role::kActivation;

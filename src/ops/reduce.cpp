@@ -30,8 +30,10 @@ void infer_reduce(InferContext& context) {
     if (reduced) {
       result.emplace();
       for (size_t i = 0; i < dims.size(); ++i) {
-        if (!(*reduced)[i]) result->push_back(dims[i]);
-        else if (keep) result->push_back({1, {}});
+        if (!(*reduced)[i])
+          result->push_back(dims[i]);
+        else if (keep)
+          result->push_back({1, {}});
       }
     } else if (keep) {
       result = Dims(dims.size());
@@ -66,21 +68,33 @@ OpState plan_reduce(PlanContext& context) {
 // A fold: start value, one step, and what becomes of the accumulator at the end.
 struct SumFold {
   template <typename A>
-  static constexpr A start() { return A{}; }
+  static constexpr A start() {
+    return A{};
+  }
   template <typename A>
-  static A step(A sum, A x) { return sum + x; }
+  static A step(A sum, A x) {
+    return sum + x;
+  }
   template <typename A>
-  static A finish(A sum, int64_t) { return sum; }
+  static A finish(A sum, int64_t) {
+    return sum;
+  }
 };
 struct MeanFold : SumFold {
   template <typename A>
-  static A finish(A sum, int64_t count) { return count ? sum / static_cast<A>(count) : A{}; }
+  static A finish(A sum, int64_t count) {
+    return count ? sum / static_cast<A>(count) : A{};
+  }
 };
 struct ProdFold : SumFold {
   template <typename A>
-  static constexpr A start() { return A{1}; }
+  static constexpr A start() {
+    return A{1};
+  }
   template <typename A>
-  static A step(A product, A x) { return product * x; }
+  static A step(A product, A x) {
+    return product * x;
+  }
 };
 struct MaxFold : SumFold {
   template <typename A>
@@ -89,7 +103,9 @@ struct MaxFold : SumFold {
                                  : -std::numeric_limits<A>::infinity();
   }
   template <typename A>
-  static A step(A largest, A x) { return x > largest || x != x ? x : largest; }
+  static A step(A largest, A x) {
+    return x > largest || x != x ? x : largest;
+  }
 };
 struct MinFold : SumFold {
   template <typename A>
@@ -98,15 +114,21 @@ struct MinFold : SumFold {
                                  : std::numeric_limits<A>::infinity();
   }
   template <typename A>
-  static A step(A smallest, A x) { return x < smallest || x != x ? x : smallest; }
+  static A step(A smallest, A x) {
+    return x < smallest || x != x ? x : smallest;
+  }
 };
 struct L1Fold : SumFold {
   template <typename A>
-  static A step(A sum, A x) { return sum + (x < A{} ? -x : x); }
+  static A step(A sum, A x) {
+    return sum + (x < A{} ? -x : x);
+  }
 };
 struct SumSquareFold : SumFold {
   template <typename A>
-  static A step(A sum, A x) { return sum + x * x; }
+  static A step(A sum, A x) {
+    return sum + x * x;
+  }
 };
 struct L2Fold : SumSquareFold {
   template <typename A>
@@ -116,11 +138,15 @@ struct L2Fold : SumSquareFold {
 };
 struct LogSumFold : SumFold {
   template <typename A>
-  static A finish(A sum, int64_t) { return static_cast<A>(std::log(static_cast<double>(sum))); }
+  static A finish(A sum, int64_t) {
+    return static_cast<A>(std::log(static_cast<double>(sum)));
+  }
 };
 struct LogSumExpFold : LogSumFold {
   template <typename A>
-  static A step(A sum, A x) { return sum + static_cast<A>(std::exp(static_cast<double>(x))); }
+  static A step(A sum, A x) {
+    return sum + static_cast<A>(std::exp(static_cast<double>(x)));
+  }
 };
 
 // Integers accumulate in 64 bits without a sign, so that overflow wraps, except where order counts.

@@ -41,8 +41,8 @@ void run_arg(RunContext& context) {
   const bool last = context.node.int_attribute("select_last_index", 0) != 0;
   const int64_t count = x.shape[axis], inner = product(x.shape, axis + 1, rank);
   if (count == 0) context.fail(ErrorCode::kInvalidShape, "the axis is empty");
-  const bool done = dtype_switch<float, double, int64_t, int32_t, int8_t, uint8_t>(
-      x.dtype, [&](auto tag) {
+  const bool done =
+      dtype_switch<float, double, int64_t, int32_t, int8_t, uint8_t>(x.dtype, [&](auto tag) {
         using T = decltype(tag);
         int64_t* y = context.outputs[0].as<int64_t>();
         for (int64_t i = 0, n = context.outputs[0].size(); i < n; ++i) {

@@ -57,8 +57,9 @@ void infer_top_k(InferContext& context) {
     }
     const Dim& extent = (*result)[axis];
     if (dim.known() && extent.known() && dim.value > extent.value) {
-      context.fail(ErrorCode::kInvalidShape, "k is " + std::to_string(dim.value) + ", the axis has " +
-                                                 std::to_string(extent.value) + " elements");
+      context.fail(ErrorCode::kInvalidShape, "k is " + std::to_string(dim.value) +
+                                                 ", the axis has " + std::to_string(extent.value) +
+                                                 " elements");
     }
     (*result)[axis] = dim;
   }
@@ -74,8 +75,8 @@ void run_top_k(RunContext& context) {
   const int64_t outer = product(x.shape, 0, axis), count = x.shape[axis];
   const int64_t inner = product(x.shape, axis + 1, rank), k = context.outputs[0].shape[axis];
   std::vector<int64_t> order(static_cast<size_t>(count));
-  const bool done = dtype_switch<float, double, int64_t, int32_t, int8_t, uint8_t>(
-      x.dtype, [&](auto tag) {
+  const bool done =
+      dtype_switch<float, double, int64_t, int32_t, int8_t, uint8_t>(x.dtype, [&](auto tag) {
         using T = decltype(tag);
         for (int64_t column = 0; column < outer * inner; ++column) {
           const int64_t from = column / inner * inner * count + column % inner;

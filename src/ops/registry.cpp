@@ -15,9 +15,8 @@ std::vector<OpDef> collect() {
                        shape_ops, reduce_ops, quantize_ops, qlinear_ops}) {
     std::ranges::move(family(), std::back_inserter(rows));
   }
-  std::ranges::sort(rows, {}, [](const OpDef& row) {
-    return std::tuple(row.domain, row.op_type, row.since);
-  });
+  std::ranges::sort(
+      rows, {}, [](const OpDef& row) { return std::tuple(row.domain, row.op_type, row.since); });
   return rows;
 }
 

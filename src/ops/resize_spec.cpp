@@ -49,8 +49,8 @@ ResizeSpec resize_spec(const Node& node, int64_t opset) {
   ResizeSpec spec;
   const bool old = node.op_type == "Upsample" || opset == 10;  // before the coordinate attributes
   spec.mode = node.string_attribute("mode", "nearest");
-  spec.coordinates = old ? "asymmetric"
-                         : node.string_attribute("coordinate_transformation_mode", "half_pixel");
+  spec.coordinates =
+      old ? "asymmetric" : node.string_attribute("coordinate_transformation_mode", "half_pixel");
   spec.nearest = old ? "floor" : node.string_attribute("nearest_mode", "round_prefer_floor");
   spec.cubic_a = node.float_attribute("cubic_coeff_a", -0.75f);
   spec.exclude_outside = node.int_attribute("exclude_outside", 0) != 0;
@@ -69,8 +69,7 @@ ResizeSpec resize_spec(const Node& node, int64_t opset) {
 }
 
 std::vector<ResizeAxis> resize_axes(const Node& node, std::span<const int64_t> input,
-                                    std::span<const float> scales,
-                                    std::span<const int64_t> sizes) {
+                                    std::span<const float> scales, std::span<const int64_t> sizes) {
   const auto fail = [&](std::string message) {
     return Error(ErrorCode::kInvalidShape, std::move(message)).at(node.name, node.op_type);
   };
@@ -94,8 +93,10 @@ std::vector<ResizeAxis> resize_axes(const Node& node, std::span<const int64_t> i
     which[i] = static_cast<int64_t>(*normalized);
     if (sizes.empty() || policy == "stretch" || input[*normalized] == 0) continue;
     const float scale = static_cast<float>(sizes[i]) / static_cast<float>(input[*normalized]);
-    if (common == 0) common = scale;
-    else common = policy == "not_larger" ? std::min(common, scale) : std::max(common, scale);
+    if (common == 0)
+      common = scale;
+    else
+      common = policy == "not_larger" ? std::min(common, scale) : std::max(common, scale);
   }
   for (size_t i = 0; i < which.size(); ++i) {
     ResizeAxis& axis = axes[static_cast<size_t>(which[i])];
@@ -117,9 +118,8 @@ std::vector<ResizeAxis> resize_axes(const Node& node, std::span<const int64_t> i
 std::vector<int64_t> nearest_indices(const ResizeSpec& spec, const ResizeAxis& axis) {
   std::vector<int64_t> indices;
   for (int64_t i = 0; i < axis.out; ++i) {
-    const int64_t at = axis.scale == 1.0f && axis.in == axis.out
-                           ? i
-                           : nearest(spec, source(spec, axis, i));
+    const int64_t at =
+        axis.scale == 1.0f && axis.in == axis.out ? i : nearest(spec, source(spec, axis, i));
     indices.push_back(std::clamp<int64_t>(at, 0, axis.in - 1));
   }
   return indices;
@@ -128,8 +128,8 @@ std::vector<int64_t> nearest_indices(const ResizeSpec& spec, const ResizeAxis& a
 ResizeTaps linear_taps(const ResizeSpec& spec, const ResizeAxis& axis) {
   ResizeTaps taps{2, {}, {}};
   for (int64_t i = 0; i < axis.out; ++i) {
-    const float at =
-        std::clamp(source(spec, axis, i), 0.0f, static_cast<float>(std::max<int64_t>(0, axis.in - 1)));
+    const float at = std::clamp(source(spec, axis, i), 0.0f,
+                                static_cast<float>(std::max<int64_t>(0, axis.in - 1)));
     const auto low = static_cast<int64_t>(at);
     const float part = at - static_cast<float>(low);
     taps.indices.insert(taps.indices.end(), {low, std::min(low + 1, axis.in - 1)});

@@ -114,7 +114,8 @@ void infer_range(InferContext& context) {
       using T = decltype(tag);
       for (const Tensor* part : parts) {
         if (part->dtype() != DTypeOf<T>::kValue || part->size() != 1) {
-          context.fail(ErrorCode::kInvalidType, "start, limit and delta must be scalars of one dtype");
+          context.fail(ErrorCode::kInvalidType,
+                       "start, limit and delta must be scalars of one dtype");
         }
       }
       count = range_count(parts[0]->data<T>()[0], parts[1]->data<T>()[0], parts[2]->data<T>()[0]);
@@ -240,8 +241,8 @@ void run_eye_like(RunContext& context) {
   const TensorView& y = context.outputs[0];
   if (y.shape.size() != 2) context.fail(ErrorCode::kInvalidShape, "the input must be a matrix");
   const int64_t k = context.node.int_attribute("k", 0);
-  const bool done = dtype_switch<float, double, int64_t, int32_t, uint8_t, int8_t, bool>(
-      y.dtype, [&](auto tag) {
+  const bool done =
+      dtype_switch<float, double, int64_t, int32_t, uint8_t, int8_t, bool>(y.dtype, [&](auto tag) {
         using T = decltype(tag);
         for (int64_t i = 0, n = y.size(); i < n; ++i) {
           y.as<T>()[i] = static_cast<T>(i % y.shape[1] - i / y.shape[1] == k);
@@ -262,8 +263,8 @@ void infer_non_zero(InferContext& context) {
 void run_non_zero(RunContext& context) {
   const TensorView& x = context.inputs[0];
   std::vector<int64_t> found;
-  const bool done = dtype_switch<float, int64_t, int32_t, uint8_t, int8_t, bool>(
-      x.dtype, [&](auto tag) {
+  const bool done =
+      dtype_switch<float, int64_t, int32_t, uint8_t, int8_t, bool>(x.dtype, [&](auto tag) {
         using T = decltype(tag);
         for (int64_t i = 0, n = x.size(); i < n; ++i) {
           if (x.as<T>()[i] != T{}) found.push_back(i);
@@ -276,7 +277,8 @@ void run_non_zero(RunContext& context) {
   for (int64_t d = 0; d < rank; ++d) {
     const auto axis = static_cast<size_t>(d);
     for (int64_t i = 0; i < count; ++i) {
-      y.as<int64_t>()[d * count + i] = found[static_cast<size_t>(i)] / strides[axis] % x.shape[axis];
+      y.as<int64_t>()[d * count + i] =
+          found[static_cast<size_t>(i)] / strides[axis] % x.shape[axis];
     }
   }
 }
@@ -298,12 +300,12 @@ void add_create_rows(std::vector<OpDef>& rows) {
   rows.push_back(maker("Shape", {Role::kMetadata}, infer_shape, run_shape));
   rows.push_back(maker("Size", {Role::kMetadata}, infer_size, run_size));
   rows.push_back(maker("Constant", {}, infer_constant, run_constant));
-  rows.push_back(maker("ConstantOfShape", {Role::kShape}, infer_constant_of_shape,
-                       run_constant_of_shape));
+  rows.push_back(
+      maker("ConstantOfShape", {Role::kShape}, infer_constant_of_shape, run_constant_of_shape));
   rows.push_back(maker("Range", {Role::kShape}, infer_range, run_range));
   rows.push_back(maker("Trilu", {Role::kActivation, Role::kShape}, infer_trilu, run_trilu));
-  rows.push_back(maker("OneHot", {Role::kShape, Role::kShape, Role::kParameter}, infer_one_hot,
-                       run_one_hot));
+  rows.push_back(
+      maker("OneHot", {Role::kShape, Role::kShape, Role::kParameter}, infer_one_hot, run_one_hot));
   rows.push_back(maker("EyeLike", {Role::kMetadata}, infer_eye_like, run_eye_like));
   rows.push_back(maker("NonZero", {Role::kActivation}, infer_non_zero, run_non_zero));
   rows.back().allocates = true;

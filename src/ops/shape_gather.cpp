@@ -10,9 +10,8 @@ namespace {
 int64_t checked_index(const RunContext& context, int64_t index, int64_t dim) {
   const int64_t at = index < 0 ? index + dim : index;
   if (at >= 0 && at < dim) return at;
-  context.fail(ErrorCode::kInvalidData, "index " + std::to_string(index) +
-                                            " is out of range for " + std::to_string(dim) +
-                                            " elements");
+  context.fail(ErrorCode::kInvalidData, "index " + std::to_string(index) + " is out of range for " +
+                                            std::to_string(dim) + " elements");
 }
 
 // Reads int32 or int64 indices one by one.
@@ -53,8 +52,8 @@ void run_gather(RunContext& context) {
   const size_t axis = checked_axis(context, context.node.int_attribute("axis", 0), rank);
   const int64_t dim = x.shape[axis];
   const int64_t outer = product(x.shape, 0, axis);
-  const size_t bytes = static_cast<size_t>(product(x.shape, axis + 1, rank)) *
-                       element_bytes(context, x.dtype);
+  const size_t bytes =
+      static_cast<size_t>(product(x.shape, axis + 1, rank)) * element_bytes(context, x.dtype);
   const Indices indices(context);
   auto* to = context.outputs[0].as<uint8_t>();
   for (int64_t o = 0; o < outer; ++o) {

@@ -55,9 +55,9 @@ Parts make_parts(const Context& context, std::span<const TensorInfo> parts) {
   const TensorInfo& first = parts[0];
   const size_t rank = first.shape.size();
   const bool split = context.node.op_type == "Split";
-  const size_t axis = physical_axis(
-      checked_axis(context, context.node.int_attribute("axis", split ? 0 : 1), rank), rank,
-      first.layout);
+  const size_t axis =
+      physical_axis(checked_axis(context, context.node.int_attribute("axis", split ? 0 : 1), rank),
+                    rank, first.layout);
   Parts result;
   result.outer = product(physical_shape(first.shape, first.layout), 0, axis);
   for (const TensorInfo& part : parts) {

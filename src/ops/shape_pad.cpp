@@ -20,8 +20,8 @@ Pads make_pads(const Context& context, size_t rank, const std::vector<int64_t>& 
                const std::vector<int64_t>& axes) {
   const size_t count = axes.empty() ? rank : axes.size();
   if (pads.size() != 2 * count) {
-    context.fail(ErrorCode::kInvalidShape, std::to_string(pads.size()) + " pads for " +
-                                               std::to_string(count) + " axes");
+    context.fail(ErrorCode::kInvalidShape,
+                 std::to_string(pads.size()) + " pads for " + std::to_string(count) + " axes");
   }
   Pads result{std::vector<int64_t>(rank), std::vector<int64_t>(rank)};
   for (size_t i = 0; i < count; ++i) {
@@ -83,9 +83,9 @@ OpState plan_pad(PlanContext& context) {
   }
   const bool inputs = takes_inputs(context.opset);
   const Shape& shape = context.inputs[0].shape;
-  const Pads pads = make_pads(
-      context, shape.size(), plan_integers(context, inputs ? 1 : 99, pads_attribute(context.node)),
-      plan_integers(context, inputs ? 3 : 99, "axes"));
+  const Pads pads = make_pads(context, shape.size(),
+                              plan_integers(context, inputs ? 1 : 99, pads_attribute(context.node)),
+                              plan_integers(context, inputs ? 3 : 99, "axes"));
   std::vector<std::vector<int64_t>> maps(shape.size());
   for (size_t axis = 0; axis < shape.size(); ++axis) {
     for (int64_t i = 0; i < context.outputs[0].shape[axis]; ++i) {
@@ -104,7 +104,8 @@ void run_pad(RunContext& context) {
   if (takes_inputs(context.opset)) {
     if (context.has_input(2)) {
       if (context.inputs[2].dtype != x.dtype || context.inputs[2].size() != 1) {
-        context.fail(ErrorCode::kInvalidType, "the fill value must be one element of the data's dtype");
+        context.fail(ErrorCode::kInvalidType,
+                     "the fill value must be one element of the data's dtype");
       }
       fill = context.inputs[2].data;
     }

@@ -20,9 +20,9 @@ void infer_expand(InferContext& context) {
     for (size_t i = 0; i < dims.size(); ++i) {
       if (wanted[i].value == 1 || dims[i] == wanted[i]) continue;
       if (dims[i].known() && dims[i].value != 1) {
-        context.fail(ErrorCode::kInvalidShape,
-                     "axis of " + std::to_string(dims[i].value) + " elements cannot become " +
-                         std::to_string(wanted[i].value));
+        context.fail(ErrorCode::kInvalidShape, "axis of " + std::to_string(dims[i].value) +
+                                                   " elements cannot become " +
+                                                   std::to_string(wanted[i].value));
       }
       dims[i] = wanted[i];
     }
@@ -52,9 +52,12 @@ void infer_tile(InferContext& context) {
     }
     for (size_t i = 0; i < result->size(); ++i) {
       Dim& dim = (*result)[i];
-      if (!repeats) dim = {};
-      else if ((*repeats)[i] < 0) context.fail(ErrorCode::kInvalidData, "a negative repeat");
-      else if ((*repeats)[i] != 1) dim = dim.known() ? Dim{dim.value * (*repeats)[i], {}} : Dim{};
+      if (!repeats)
+        dim = {};
+      else if ((*repeats)[i] < 0)
+        context.fail(ErrorCode::kInvalidData, "a negative repeat");
+      else if ((*repeats)[i] != 1)
+        dim = dim.known() ? Dim{dim.value * (*repeats)[i], {}} : Dim{};
     }
   }
   context.set_output(0, context.dtype(0), std::move(result));

@@ -58,10 +58,14 @@ void infer_resize(InferContext& context) {
     if (wanted) axes = resize_axes(context.node, shape, wanted->scales, wanted->sizes);
     for (size_t i = 0; i < result->size(); ++i) {
       Dim& dim = (*result)[i];
-      if (!wanted) dim = {};
-      else if (dim.known()) dim = {axes[i].out, {}};
-      else if (!wanted->sizes.empty() && wanted->sizes.size() == axes.size()) dim = {wanted->sizes[i], {}};
-      else if (axes[i].scale != 1.0f) dim = {};
+      if (!wanted)
+        dim = {};
+      else if (dim.known())
+        dim = {axes[i].out, {}};
+      else if (!wanted->sizes.empty() && wanted->sizes.size() == axes.size())
+        dim = {wanted->sizes[i], {}};
+      else if (axes[i].scale != 1.0f)
+        dim = {};
     }
   }
   context.set_output(0, context.dtype(0), std::move(result));
@@ -153,8 +157,7 @@ void run_resize(RunContext& context) {
 
 void add_resize_rows(std::vector<OpDef>& rows) {
   for (auto [op_type, since] : {std::pair<std::string_view, int>{"Resize", 10}, {"Upsample", 7}}) {
-    rows.push_back(
-        moving_row(op_type, since, kLatestOpset, infer_resize, plan_resize, run_resize));
+    rows.push_back(moving_row(op_type, since, kLatestOpset, infer_resize, plan_resize, run_resize));
     rows.back().inputs = {Role::kActivation, Role::kParameter, Role::kParameter, Role::kShape};
     rows.back().layout = LayoutRule::kFollow;
   }

@@ -17,9 +17,8 @@ int64_t index_at(const RunContext& context, int64_t i, int64_t dim) {
                                                          : dim;
   const int64_t at = index < 0 ? index + dim : index;
   if (at >= 0 && at < dim) return at;
-  context.fail(ErrorCode::kInvalidData, "index " + std::to_string(index) +
-                                            " is out of range for " + std::to_string(dim) +
-                                            " elements");
+  context.fail(ErrorCode::kInvalidData, "index " + std::to_string(index) + " is out of range for " +
+                                            std::to_string(dim) + " elements");
 }
 
 enum class Reduction : uint8_t { kNone, kAdd, kMul, kMax, kMin };

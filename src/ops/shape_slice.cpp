@@ -75,10 +75,12 @@ void infer_slice(InferContext& context) {
     } else {
       for (const Cut& cut : *cuts) {
         Dim& dim = (*result)[cut.axis];
-        const bool whole = cut.start == 0 && cut.step == 1 &&
-                           cut.end >= std::numeric_limits<int32_t>::max();
-        if (dim.known()) dim = {clamped(cut, dim.value).count, {}};
-        else if (!whole) dim = {};
+        const bool whole =
+            cut.start == 0 && cut.step == 1 && cut.end >= std::numeric_limits<int32_t>::max();
+        if (dim.known())
+          dim = {clamped(cut, dim.value).count, {}};
+        else if (!whole)
+          dim = {};
       }
     }
   }

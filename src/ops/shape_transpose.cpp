@@ -24,9 +24,8 @@ void infer_transpose(InferContext& context) {
     std::ranges::sort(sorted);
     for (size_t i = 0; i < sorted.size(); ++i) {
       if (sorted.size() == dims.size() && sorted[i] == static_cast<int64_t>(i)) continue;
-      context.fail(ErrorCode::kInvalidAttribute,
-                   "perm " + shape_text(perm) + " is no order of " + std::to_string(dims.size()) +
-                       " axes");
+      context.fail(ErrorCode::kInvalidAttribute, "perm " + shape_text(perm) + " is no order of " +
+                                                     std::to_string(dims.size()) + " axes");
     }
     result.emplace();
     for (int64_t axis : perm) result->push_back(dims[static_cast<size_t>(axis)]);
@@ -60,8 +59,8 @@ Dim multiplied(const Dim& dim, int64_t factor) {
 Dim divided(const InferContext& context, const Dim& dim, int64_t divisor) {
   if (!dim.known()) return {};
   if (dim.value % divisor != 0) {
-    context.fail(ErrorCode::kInvalidShape, std::to_string(dim.value) +
-                                               " is not a multiple of " + std::to_string(divisor));
+    context.fail(ErrorCode::kInvalidShape,
+                 std::to_string(dim.value) + " is not a multiple of " + std::to_string(divisor));
   }
   return {dim.value / divisor, {}};
 }
@@ -114,9 +113,9 @@ OpState plan_blocks(PlanContext& context) {
   struct Axis {
     int64_t dim, from, to;
   };
-  std::vector<Axis> axes = {{wide.shape[0], from.n, to.n},  {wide.shape[1], from.c, to.c},
-                            {deep.shape[2], from.h, to.h},  {deep.shape[3], from.w, to.w},
-                            {block, from.row, to.row},      {block, from.column, to.column}};
+  std::vector<Axis> axes = {{wide.shape[0], from.n, to.n}, {wide.shape[1], from.c, to.c},
+                            {deep.shape[2], from.h, to.h}, {deep.shape[3], from.w, to.w},
+                            {block, from.row, to.row},     {block, from.column, to.column}};
   // In the order of the output's memory, so that it is written from front to back.
   std::ranges::sort(axes, std::ranges::greater{}, &Axis::to);
   StridedCopy copy;

@@ -39,8 +39,10 @@ Dim left_over(const InferContext& context, const Dims& input, const Dims& target
   int64_t have = 1, taken = 1;
   std::vector<Dim> unknown;
   for (const Dim& dim : input) {
-    if (dim.known()) have *= dim.value;
-    else unknown.push_back(dim);
+    if (dim.known())
+      have *= dim.value;
+    else
+      unknown.push_back(dim);
   }
   for (size_t i = 0; i < target.size(); ++i) {
     if (i == skip) continue;
@@ -55,9 +57,8 @@ Dim left_over(const InferContext& context, const Dims& input, const Dims& target
   if (unknown.size() == 1 && have == taken) return unknown[0];
   if (!unknown.empty() || taken == 0) return {};
   if (have % taken != 0) {
-    context.fail(ErrorCode::kInvalidShape, std::to_string(have) +
-                                               " elements cannot be divided by " +
-                                               std::to_string(taken));
+    context.fail(ErrorCode::kInvalidShape,
+                 std::to_string(have) + " elements cannot be divided by " + std::to_string(taken));
   }
   return {have / taken, {}};
 }
@@ -73,8 +74,8 @@ void check_count(const InferContext& context, const Dims& input, const Dims& tar
     want *= dim.value;
   }
   if (have == want) return;
-  context.fail(ErrorCode::kInvalidShape, std::to_string(have) + " elements do not fit a shape of " +
-                                             std::to_string(want));
+  context.fail(ErrorCode::kInvalidShape,
+               std::to_string(have) + " elements do not fit a shape of " + std::to_string(want));
 }
 
 // 0 copies a dim; the copy keeps a name even where the input's dim is nameless and unknown.
@@ -90,8 +91,10 @@ Dims reshaped(const InferContext& context, const std::vector<int64_t>& shape) {
   for (size_t i = 0; i < shape.size(); ++i) {
     if (shape[i] == 0 && zero_copies) {
       if (known && i >= input.size()) {
-        context.fail(ErrorCode::kInvalidShape, "dim " + std::to_string(i) + " of the shape is 0, "
-                     "but the input has only " + std::to_string(input.size()));
+        context.fail(ErrorCode::kInvalidShape, "dim " + std::to_string(i) +
+                                                   " of the shape is 0, "
+                                                   "but the input has only " +
+                                                   std::to_string(input.size()));
       }
       target.push_back(known ? input[i] : Dim{});
     } else if (shape[i] == -1) {

@@ -29,9 +29,9 @@ OpState plan_softmax(PlanContext& context) {
   if (rank == 0) return std::make_shared<const Extent>(Extent{1, 1, 1});
   const size_t axis = past_end ? rank : checked_axis(context, axis_attribute, rank);
   const int64_t outer = product(shape, 0, axis);
-  if (!per_axis) return std::make_shared<const Extent>(Extent{outer, product(shape, axis, rank), 1});
-  return std::make_shared<const Extent>(
-      Extent{outer, shape[axis], product(shape, axis + 1, rank)});
+  if (!per_axis)
+    return std::make_shared<const Extent>(Extent{outer, product(shape, axis, rank), 1});
+  return std::make_shared<const Extent>(Extent{outer, shape[axis], product(shape, axis + 1, rank)});
 }
 
 // One vector with elements `step` apart.
@@ -83,8 +83,8 @@ OpDef softmax_row(std::string_view op_type, void (*run)(RunContext&), Observatio
 }  // namespace
 
 void add_softmax_rows(std::vector<OpDef>& rows) {
-  rows.push_back(softmax_row("Softmax", run_softmax<false>,
-                             {Observation::kFixed, 1.0f / 256.0f, 0}));
+  rows.push_back(
+      softmax_row("Softmax", run_softmax<false>, {Observation::kFixed, 1.0f / 256.0f, 0}));
   rows.push_back(softmax_row("LogSoftmax", run_softmax<true>, {}));
 }
 

@@ -28,9 +28,9 @@ std::optional<size_t> normalized_axis(int64_t axis, size_t rank);
 template <typename Context>
 size_t checked_axis(const Context& context, int64_t axis, size_t rank) {
   if (const auto normalized = normalized_axis(axis, rank)) return *normalized;
-  context.fail(ErrorCode::kInvalidAttribute, "axis " + std::to_string(axis) +
-                                                 " is out of range for rank " +
-                                                 std::to_string(rank));
+  context.fail(
+      ErrorCode::kInvalidAttribute,
+      "axis " + std::to_string(axis) + " is out of range for rank " + std::to_string(rank));
 }
 
 }  // namespace eightfold

@@ -37,8 +37,8 @@ struct BackendPatternConfig {
   Pattern pattern;
   std::optional<ObservationType> observation_type;  // default: the OpDef row's observation
   std::vector<DTypeConfig> dtype_configs;           // any one that fits is enough
-  std::string fuser;         // name of a fuser method, "" = this pattern is not fused
-  std::string root_getter;   // "" = the default (last element, recursively)
+  std::string fuser;        // name of a fuser method, "" = this pattern is not fused
+  std::string root_getter;  // "" = the default (last element, recursively)
   std::string extra_inputs_getter;
   bool operator==(const BackendPatternConfig&) const = default;
 };

@@ -190,9 +190,8 @@ class Converter {
     for (const Use& use : uses) {
       const Node& node = graph_.node(use.node);
       const OpDef* def = find_op(graph_, node);
-      const bool is_query = def && def->observation.kind == Observation::kNotObserved &&
-                            def->quantized.operands == QuantizedOperands::kDirect &&
-                            use.index < static_cast<int32_t>(node.inputs().size());
+      const bool is_query = def && use.index < static_cast<int32_t>(node.inputs().size()) &&
+                            def->role(static_cast<size_t>(use.index)) == Role::kMetadata;
       if (is_query) graph_.set_input(use.node, static_cast<size_t>(use.index), quantized);
     }
   }

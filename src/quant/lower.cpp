@@ -36,6 +36,7 @@ class Lowering {
 
  private:
   void visit(NodeId id) {
+    query_integers(id);
     if (is_dequantize(graph_.node(id)) || takes_integers(id)) return;
     std::string why;
     if (is_quantize(graph_.node(id))) {
@@ -45,6 +46,16 @@ class Lowering {
     } else {
       const auto group = collect_group(graph_, id, &why);
       if (!group || !emit_group(graph_, *group, &why)) explain(id, why);
+    }
+  }
+
+  // Shape queries look at the integers.
+  void query_integers(NodeId id) {
+    const OpDef* def = find_op(graph_, graph_.node(id));
+    for (size_t i = 0; def && i < graph_.node(id).inputs().size(); ++i) {
+      if (def->role(i) != Role::kMetadata) continue;
+      const auto operand = dequantized_operand(graph_, graph_.node(id).input(i));
+      if (operand) graph_.set_input(id, i, operand->data);
     }
   }
 

@@ -19,7 +19,8 @@ class Neighbours {
   bool reaches_weighted(NodeId node) const { return reaches_[static_cast<size_t>(node)]; }
   // Such a layer takes this value as its data.
   bool feeds_weighted(ValueId value) const;
-  // How much an error of a negative element shrinks in all that reads the value (OpDef::negative_gain).
+  // How much an error of a negative element shrinks in all that reads the value
+  // (OpDef::negative_gain).
   float negative_gain(ValueId value) const;
 
  private:

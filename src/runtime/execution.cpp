@@ -134,8 +134,7 @@ TensorView Execution::allocate(size_t output, DType, Shape) {
 }
 
 std::vector<Tensor> Execution::run_subgraph(std::string_view attribute, std::span<const Tensor>) {
-  throw Error(ErrorCode::kUnsupportedOp,
-              "the body '" + std::string(attribute) + "' cannot be run");
+  throw Error(ErrorCode::kUnsupportedOp, "the body '" + std::string(attribute) + "' cannot be run");
 }
 
 }  // namespace eightfold

@@ -75,8 +75,7 @@ Tensor checked(const Graph& graph, const Value& value, const Feeds& feeds) {
   const Tensor& tensor = found->tensor;
   if (!fits(value.type, tensor)) {
     refuse(graph, "input '" + value.name + "' expects " + type_text(value.type) + ", got " +
-                      std::string(dtype_name(tensor.dtype())) + " " +
-                      shape_text(tensor.shape()));
+                      std::string(dtype_name(tensor.dtype())) + " " + shape_text(tensor.shape()));
   }
   if (!tensor.buffer()) refuse(graph, "input '" + value.name + "' has no data");
   return padded(tensor);

@@ -16,9 +16,8 @@ bool foldable(const Graph& graph, const Node& node) {
     return std::holds_alternative<Attribute::GraphPtr>(attribute.value);
   });
   if (has_body) return false;
-  return std::ranges::all_of(node.inputs(), [&](ValueId input) {
-    return input == kNone || graph.constant(input);
-  });
+  return std::ranges::all_of(
+      node.inputs(), [&](ValueId input) { return input == kNone || graph.constant(input); });
 }
 
 void fold(Graph& graph, NodeId id, const FoldOptions& options) {

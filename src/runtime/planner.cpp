@@ -223,8 +223,7 @@ class Planner {
     for (ValueId input : node.inputs()) step.inputs.push_back(native(input));
     for (ValueId output : node.outputs()) {
       const TensorInfo info{DType::kUndefined, {}, Layout::kPlain, false};
-      step.outputs.push_back(output == kNone ? kNone
-                                             : add_slot({output, info, Home::kRuntime}));
+      step.outputs.push_back(output == kNone ? kNone : add_slot({output, info, Home::kRuntime}));
     }
     plan_.steps.push_back(std::move(step));
   }
@@ -280,8 +279,7 @@ class Planner {
     for (SlotId id : step.inputs) inputs.push_back(id == kNone ? TensorInfo{} : slot(id).info);
     for (SlotId id : step.outputs) outputs.push_back(id == kNone ? TensorInfo{} : slot(id).info);
     const std::vector<const Tensor*> constants = known_inputs(node);
-    PlanContext context{node,    graph_.opset(node.domain), inputs, outputs,
-                        constants, step.packed};
+    PlanContext context{node, graph_.opset(node.domain), inputs, outputs, constants, step.packed};
     step.state = step.op->plan(context);
     step.scratch_bytes = static_cast<int64_t>(context.scratch_bytes);
   }

@@ -133,7 +133,8 @@ struct Session::Impl {
 };
 
 Session::Session(Graph graph, SessionOptions options)
-    : impl_(guarded([&] { return std::make_unique<Impl>(std::move(graph), std::move(options)); })) {}
+    : impl_(guarded([&] { return std::make_unique<Impl>(std::move(graph), std::move(options)); })) {
+}
 Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;

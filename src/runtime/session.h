@@ -41,8 +41,8 @@ struct SessionStats {
   size_t arena_bytes = 0;        // of the current plan
   size_t arena_lower_bound = 0;  // the largest sum of bytes alive at once
   size_t packed_bytes = 0;
-  int plans = 0;                 // made so far
-  int conversions = 0;           // steps of the current plan that change a layout
+  int plans = 0;        // made so far
+  int conversions = 0;  // steps of the current plan that change a layout
 };
 
 // Time of one node in the last profiled run.

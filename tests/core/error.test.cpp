@@ -31,10 +31,10 @@ TEST_CASE("a hint can be added later", "[core][error]") {
 TEST_CASE("code names are distinct, and every code has a meaning", "[core][error]") {
   std::set<std::string_view> names;
   int count = 0;
-#define EIGHTFOLD_COUNT(name, text, meaning)                \
-  ++count;                                                  \
-  names.insert(error_code_name(ErrorCode::name));           \
-  CHECK(error_code_name(ErrorCode::name) == text);          \
+#define EIGHTFOLD_COUNT(name, text, meaning)       \
+  ++count;                                         \
+  names.insert(error_code_name(ErrorCode::name));  \
+  CHECK(error_code_name(ErrorCode::name) == text); \
   CHECK(error_code_meaning(ErrorCode::name) == meaning);
   EIGHTFOLD_ERROR_CODES(EIGHTFOLD_COUNT)
 #undef EIGHTFOLD_COUNT

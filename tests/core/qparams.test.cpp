@@ -1,7 +1,7 @@
 // The formulas of quantization against independent ones: rounding against exact integers,
 // choose_qparams against its stated properties by brute force over ranges, dtypes and schemes.
-#include <catch_amalgamated.hpp>
 #include <bit>
+#include <catch_amalgamated.hpp>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -22,17 +22,17 @@ double rounded(double x) {
 
 bool same(float a, double b) { return std::isnan(b) ? std::isnan(a) : a == b; }
 
-constexpr float kRanges[] = {0.0f,    1e-30f, 1e-10f, 1e-7f,  0.001f,  0.5f,   1.0f,
-                             2.54999f, 6.0f,   100.0f, 1e6f,   1e38f, 0.1f,   127.0f};
+constexpr float kRanges[] = {0.0f,     1e-30f, 1e-10f, 1e-7f, 0.001f, 0.5f, 1.0f,
+                             2.54999f, 6.0f,   100.0f, 1e6f,  1e38f,  0.1f, 127.0f};
 
 struct Form {
   DType dtype;
   QRange range;
 };
 constexpr Form kForms[] = {
-    {DType::kUint8, {0, 255}},   {DType::kUint8, {0, 127}},    {DType::kInt8, {-128, 127}},
-    {DType::kInt8, {-127, 127}}, {DType::kInt8, {-64, 63}},    {DType::kInt16, {-32768, 32767}},
-    {DType::kUint16, {0, 65535}}, {DType::kUint4, {0, 15}},    {DType::kInt4, {-8, 7}},
+    {DType::kUint8, {0, 255}},    {DType::kUint8, {0, 127}}, {DType::kInt8, {-128, 127}},
+    {DType::kInt8, {-127, 127}},  {DType::kInt8, {-64, 63}}, {DType::kInt16, {-32768, 32767}},
+    {DType::kUint16, {0, 65535}}, {DType::kUint4, {0, 15}},  {DType::kInt4, {-8, 7}},
 };
 
 // Calls check(min, max, form) for every ordered pair of range ends, of both signs.
@@ -95,8 +95,8 @@ TEST_CASE("affine parameters: zero is exact, the range is covered", "[core][qpar
       good &= std::fabs(back - end) <= static_cast<double>(scale) * 1.001;
     }
     if (!good) {
-      UNSCOPED_INFO(dtype_name(form.dtype) << " [" << min << ", " << max << "] -> " << scale
-                                           << ", " << zero_point);
+      UNSCOPED_INFO(dtype_name(form.dtype)
+                    << " [" << min << ", " << max << "] -> " << scale << ", " << zero_point);
     }
     wrong += !good;
   });

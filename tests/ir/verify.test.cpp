@@ -106,8 +106,7 @@ TEST_CASE("operators of the eightfold domain by stage", "[ir][verify]") {
   };
   const Row rows[] = {{"Conv", Stage::kFused}, {"QLinearConv", Stage::kLowered}};
   for (const Row& row : rows) {
-    for (const Stage stage :
-         {Stage::kFloat, Stage::kFused, Stage::kQuantized, Stage::kLowered}) {
+    for (const Stage stage : {Stage::kFloat, Stage::kFused, Stage::kQuantized, Stage::kLowered}) {
       Chain c;
       c.graph().stage = stage;
       Node& node = c.graph().node(c.graph().value(c.a).producer());

@@ -14,8 +14,10 @@ namespace {
 
 std::string function(const std::string& name, const std::vector<std::string>& nodes,
                      const FieldList& extra = {}, int64_t opset = 17) {
-  FieldList fields{{p::function::kName, name},       {p::function::kDomain, "local"},
-                   {p::function::kInput, "a"},       {p::function::kInput, "b"},
+  FieldList fields{{p::function::kName, name},
+                   {p::function::kDomain, "local"},
+                   {p::function::kInput, "a"},
+                   {p::function::kInput, "b"},
                    {p::function::kOutput, "result"},
                    {p::function::kOpsetImport, message({{p::opset::kVersion, opset}})}};
   for (const auto& bytes : nodes) fields.push_back({p::function::kNode, bytes});
@@ -29,8 +31,8 @@ std::string call(const std::string& name, const std::vector<std::string>& inputs
 
 std::vector<uint8_t> model_with(const std::vector<std::string>& nodes,
                                 const std::vector<std::string>& functions) {
-  FieldList extra{{p::model::kOpsetImport,
-                   message({{p::opset::kDomain, "local"}, {p::opset::kVersion, 1}})}};
+  FieldList extra{
+      {p::model::kOpsetImport, message({{p::opset::kDomain, "local"}, {p::opset::kVersion, 1}})}};
   for (const auto& bytes : functions) extra.push_back({p::model::kFunctions, bytes});
   return model(graph_fields(nodes), extra);
 }
@@ -61,7 +63,8 @@ float slope(const Graph& graph, size_t index) {
 }  // namespace
 
 TEST_CASE("two calls get names of their own, and the values meet", "[onnx][functions]") {
-  const std::string f = function("F", {node("Abs", {"a"}, {"t"}), node("Add", {"t", "b"}, {"result"})});
+  const std::string f =
+      function("F", {node("Abs", {"a"}, {"t"}), node("Add", {"t", "b"}, {"result"})});
   const Graph graph =
       load_onnx(model_with({call("F", {"x", "x"}, "m"), call("F", {"m", "x"}, "y")}, {f}));
   REQUIRE(graph.nodes().size() == 4);
@@ -76,8 +79,8 @@ TEST_CASE("two calls get names of their own, and the values meet", "[onnx][funct
 
 TEST_CASE("a prefix never meets a name of the model", "[onnx][functions]") {
   const std::string f = function("F", {node("Abs", {"a"}, {"t"}), node("Neg", {"t"}, {"result"})});
-  const Graph graph = load_onnx(model_with(
-      {node("Relu", {"x"}, {"F/t"}), call("F", {"F/t"}, "y")}, {f}));
+  const Graph graph =
+      load_onnx(model_with({node("Relu", {"x"}, {"F/t"}), call("F", {"F/t"}, "y")}, {f}));
   CHECK(graph.nodes().size() == 3);
   CHECK(graph.find_value("F_1/t") != kNone);
 }
@@ -103,8 +106,7 @@ TEST_CASE("functions call functions and hand attributes on", "[onnx][functions]"
                                                    {p::attribute::kRefAttrName, "alpha"}})};
   const std::string outer = function("Outer", {call("Inner", {"a"}, "result", {handed})});
   const Field given{p::node::kAttribute, message(alpha(0.125f))};
-  const Graph graph = load_onnx(
-      model_with({call("Outer", {"x"}, "y", {given})}, {outer, inner}));
+  const Graph graph = load_onnx(model_with({call("Outer", {"x"}, "y", {given})}, {outer, inner}));
   REQUIRE(graph.nodes().size() == 1);
   CHECK(slope(graph, 0) == 0.125f);
 }
@@ -116,8 +118,10 @@ TEST_CASE("an absent input stays absent, an unused output gets a local name", "[
 }
 
 TEST_CASE("an input handed straight to an output becomes Identity", "[onnx][functions]") {
-  const std::string f = message({{p::function::kName, "F"}, {p::function::kDomain, "local"},
-                                 {p::function::kInput, "a"}, {p::function::kOutput, "a"}});
+  const std::string f = message({{p::function::kName, "F"},
+                                 {p::function::kDomain, "local"},
+                                 {p::function::kInput, "a"},
+                                 {p::function::kOutput, "a"}});
   const Graph graph = load_onnx(model_with({call("F", {"x"}, "y")}, {f}));
   REQUIRE(graph.nodes().size() == 1);
   CHECK(graph.node(graph.nodes()[0]).op_type == "Identity");
@@ -126,8 +130,7 @@ TEST_CASE("an input handed straight to an output becomes Identity", "[onnx][func
 TEST_CASE("functions that cannot be inlined are refused", "[onnx][functions]") {
   const std::string abs = node("Abs", {"a"}, {"result"});
   const auto one_call = std::vector<std::string>{call("F", {"x"}, "y")};
-  CHECK(fault(model_with(one_call, {function("F", {abs}, {}, 9)})) ==
-        ErrorCode::kUnsupportedModel);
+  CHECK(fault(model_with(one_call, {function("F", {abs}, {}, 9)})) == ErrorCode::kUnsupportedModel);
   CHECK(fault(model_with(one_call, {function("F", {call("F", {"a"}, "result")})})) ==
         ErrorCode::kLimitExceeded);
   CHECK(fault(model_with(one_call, {function("F", {abs}), function("F", {abs})})) ==
@@ -140,8 +143,8 @@ TEST_CASE("twenty small functions cannot ask for a million nodes", "[onnx][funct
   std::vector<std::string> functions{function("F0", {node("Abs", {"a"}, {"result"})})};
   for (int i = 1; i <= 20; ++i) {
     const std::string below = "F" + std::to_string(i - 1);
-    functions.push_back(function("F" + std::to_string(i),
-                                 {call(below, {"a"}, "t"), call(below, {"t"}, "result")}));
+    functions.push_back(
+        function("F" + std::to_string(i), {call(below, {"a"}, "t"), call(below, {"t"}, "result")}));
   }
   CHECK(fault(model_with({call("F20", {"x"}, "y")}, functions)) == ErrorCode::kLimitExceeded);
   CHECK(load_onnx(model_with({call("F5", {"x"}, "y")}, functions)).nodes().size() == 32);

@@ -65,7 +65,9 @@ TEST_CASE("Constant nodes become initializers", "[onnx]") {
       {"value", 4, {{p::attribute::kT, float_tensor("", 2.5f)}}, "float32[1] {2.5}"},
       {"value_float", 1, {{p::attribute::kF, 2.5f}}, "float32[] {2.5}"},
       {"value_int", 2, {{p::attribute::kI, 7}}, "int64[] {7}"},
-      {"value_floats", 6, {{p::attribute::kFloats, 1.0f}, {p::attribute::kFloats, 2.0f}},
+      {"value_floats",
+       6,
+       {{p::attribute::kFloats, 1.0f}, {p::attribute::kFloats, 2.0f}},
        "float32[2] {1, 2}"},
       {"value_ints", 7, {{p::attribute::kInts, 3}}, "int64[1] {3}"},
       {"value_string", 3, {{p::attribute::kS, "hi"}}, "string[] {\"hi\"}"},
@@ -112,10 +114,10 @@ TEST_CASE("weights listed as inputs stay listed and are constant", "[onnx]") {
 }
 
 TEST_CASE("bodies capture outer values by name, through nested bodies too", "[onnx]") {
-  const std::string inner = body({{p::graph::kNode, node("Neg", {"x"}, {"i"})},
-                                  {p::graph::kOutput, value_info("i")}});
-  const std::string outer = body({{p::graph::kNode, if_node(inner, inner, "o")},
-                                  {p::graph::kOutput, value_info("o")}});
+  const std::string inner =
+      body({{p::graph::kNode, node("Neg", {"x"}, {"i"})}, {p::graph::kOutput, value_info("i")}});
+  const std::string outer =
+      body({{p::graph::kNode, if_node(inner, inner, "o")}, {p::graph::kOutput, value_info("o")}});
   const FieldList condition{{p::graph::kInput, value_info("c", 9)}};
   const Graph graph = load_onnx(model(graph_fields({if_node(outer, outer, "y")}) + condition));
   const NodeId node_id = graph.nodes()[0];
@@ -132,12 +134,13 @@ TEST_CASE("bodies capture outer values by name, through nested bodies too", "[on
 }
 
 TEST_CASE("a body's name that shadows an outer one is made unique", "[onnx]") {
-  const std::string shadow = body({{p::graph::kNode, node("Neg", {"x"}, {"t"})},
-                                   {p::graph::kOutput, value_info("t")}});
+  const std::string shadow =
+      body({{p::graph::kNode, node("Neg", {"x"}, {"t"})}, {p::graph::kOutput, value_info("t")}});
   const FieldList condition{{p::graph::kInput, value_info("c", 9)}};
-  const Graph graph = load_onnx(model(
-      graph_fields({node("Abs", {"x"}, {"t"}), if_node(shadow, shadow, "u"),
-                    node("Add", {"t", "u"}, {"y"})}) + condition));
+  const Graph graph =
+      load_onnx(model(graph_fields({node("Abs", {"x"}, {"t"}), if_node(shadow, shadow, "u"),
+                                    node("Add", {"t", "u"}, {"y"})}) +
+                      condition));
   const Graph& inner = branch(graph, graph.value(graph.find_value("u")).producer(), "then_branch");
   CHECK(inner.value(inner.outputs[0]).name == "t_1");
 }
@@ -145,7 +148,8 @@ TEST_CASE("a body's name that shadows an outer one is made unique", "[onnx]") {
 TEST_CASE("what is not understood is carried through", "[onnx]") {
   const std::string unknown_node = node("Relu", {"x"}, {"y"}, {{77, "node extra"}});
   const FieldList graph_extra{{14, "annotation"}, {78, "graph extra"}};
-  const FieldList model_extra{{20, "training"}, {79, "model extra"},
+  const FieldList model_extra{{20, "training"},
+                              {79, "model extra"},
                               {p::model::kMetadataProps, message({{1, "k"}, {2, "v"}})},
                               {p::model::kProducerName, "maker"}};
   const Graph graph = load_onnx(model(graph_fields({unknown_node}) + graph_extra, model_extra));
@@ -156,8 +160,7 @@ TEST_CASE("what is not understood is carried through", "[onnx]") {
     CHECK(each->raw.find("graph extra") != std::string::npos);
     CHECK(each->model().raw.find("training") != std::string::npos);
     CHECK(each->model().raw.find("model extra") != std::string::npos);
-    CHECK(each->model().metadata ==
-          std::vector<std::pair<std::string, std::string>>{{"k", "v"}});
+    CHECK(each->model().metadata == std::vector<std::pair<std::string, std::string>>{{"k", "v"}});
     CHECK(each->model().producer_name == "maker");
   }
 }
@@ -176,9 +179,7 @@ TEST_CASE("free and named dimensions, scalars and other types survive", "[onnx]"
                          input("q", sequence)};
   const Graph graph = load_onnx(model(graph_fields({node("Op", {"x"}, {"y"})}) + inputs));
   const Graph again = load_onnx(save_onnx(graph));
-  const auto type = [&](const char* name) {
-    return again.value(again.find_value(name)).type;
-  };
+  const auto type = [&](const char* name) { return again.value(again.find_value(name)).type; };
   CHECK(to_text(type("a")) == "float32[3,N,?,?]");
   CHECK(to_text(type("s")) == "float32[]");
   CHECK(type("q").raw == sequence);
@@ -205,29 +206,50 @@ TEST_CASE("faults in the graph name the node and the value", "[onnx]") {
   };
   const FieldList named{{p::node::kName, "n"}};
   const Row rows[] = {
-      {"an input nobody produces", {node("Relu", {"gone"}, {"y"}, named)},
-       ErrorCode::kInvalidGraph, "n", "gone"},
+      {"an input nobody produces",
+       {node("Relu", {"gone"}, {"y"}, named)},
+       ErrorCode::kInvalidGraph,
+       "n",
+       "gone"},
       {"a value produced twice",
        {node("Relu", {"x"}, {"y"}), node("Abs", {"x"}, {"y"}, named)},
-       ErrorCode::kInvalidGraph, "n", "y"},
-      {"a node that produces an input", {node("Relu", {"x"}, {"x"}, named)},
-       ErrorCode::kInvalidGraph, "n", "x"},
-      {"a cycle", {node("Relu", {"y"}, {"t"}, named), node("Relu", {"t"}, {"y"})},
-       ErrorCode::kInvalidGraph, "n", "cycle"},
-      {"an output nobody produces", {node("Relu", {"x"}, {"t"})}, ErrorCode::kInvalidGraph, "",
+       ErrorCode::kInvalidGraph,
+       "n",
        "y"},
-      {"a node without an operator", {node("", {"x"}, {"y"}, named)}, ErrorCode::kInvalidModel, "",
+      {"a node that produces an input",
+       {node("Relu", {"x"}, {"x"}, named)},
+       ErrorCode::kInvalidGraph,
+       "n",
+       "x"},
+      {"a cycle",
+       {node("Relu", {"y"}, {"t"}, named), node("Relu", {"t"}, {"y"})},
+       ErrorCode::kInvalidGraph,
+       "n",
+       "cycle"},
+      {"an output nobody produces",
+       {node("Relu", {"x"}, {"t"})},
+       ErrorCode::kInvalidGraph,
+       "",
+       "y"},
+      {"a node without an operator",
+       {node("", {"x"}, {"y"}, named)},
+       ErrorCode::kInvalidModel,
+       "",
        "n"},
       {"an attribute that refers to no function",
-       {node("Relu", {"x"}, {"y"},
-             named + FieldList{{p::node::kAttribute,
-                                message({{p::attribute::kName, "a"},
-                                         {p::attribute::kRefAttrName, "b"}})}})},
-       ErrorCode::kInvalidModel, "n", "a"},
+       {node(
+           "Relu", {"x"}, {"y"},
+           named + FieldList{{p::node::kAttribute, message({{p::attribute::kName, "a"},
+                                                            {p::attribute::kRefAttrName, "b"}})}})},
+       ErrorCode::kInvalidModel,
+       "n",
+       "a"},
       {"an attribute of a kind of the future",
        {node("Relu", {"x"}, {"y"},
              named + FieldList{{p::node::kAttribute, attribute("a", 42, {})}})},
-       ErrorCode::kUnsupportedModel, "n", "a"},
+       ErrorCode::kUnsupportedModel,
+       "n",
+       "a"},
   };
   for (const Row& row : rows) {
     INFO(row.comment);
@@ -239,15 +261,15 @@ TEST_CASE("faults in the graph name the node and the value", "[onnx]") {
 }
 
 TEST_CASE("nesting is limited", "[onnx]") {
-  std::string innermost = body({{p::graph::kNode, node("Neg", {"x"}, {"v"})},
-                                {p::graph::kOutput, value_info("v")}});
+  std::string innermost =
+      body({{p::graph::kNode, node("Neg", {"x"}, {"v"})}, {p::graph::kOutput, value_info("v")}});
   const FieldList condition{{p::graph::kInput, value_info("c", 9)}};
   const auto nested = [&](int levels) {
     std::string bytes = innermost;
     const std::string leaf = innermost;
     for (int i = 0; i < levels; ++i) {
-      bytes = body({{p::graph::kNode, if_node(bytes, leaf, "v")},
-                    {p::graph::kOutput, value_info("v")}});
+      bytes = body(
+          {{p::graph::kNode, if_node(bytes, leaf, "v")}, {p::graph::kOutput, value_info("v")}});
     }
     return model(graph_fields({if_node(bytes, leaf, "y")}) + condition);
   };

@@ -78,10 +78,9 @@ inline FieldList graph_fields(const std::vector<std::string>& nodes) {
 
 inline std::vector<uint8_t> model(const FieldList& graph, const FieldList& extra = {},
                                   int64_t ir_version = 8, int64_t opset = 17) {
-  const FieldList fields{
-      {proto::model::kIrVersion, ir_version},
-      {proto::model::kGraph, message(graph)},
-      {proto::model::kOpsetImport, message({{proto::opset::kVersion, opset}})}};
+  const FieldList fields{{proto::model::kIrVersion, ir_version},
+                         {proto::model::kGraph, message(graph)},
+                         {proto::model::kOpsetImport, message({{proto::opset::kVersion, opset}})}};
   const std::string bytes = message(fields + extra);
   return {bytes.begin(), bytes.end()};
 }

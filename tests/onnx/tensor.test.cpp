@@ -4,8 +4,8 @@
 
 #include "core/error.h"
 #include "onnx/proto.h"
-#include "onnx/read_tensor.h"
 #include "onnx/proto_builder.h"
+#include "onnx/read_tensor.h"
 
 using namespace eightfold;
 using namespace eightfold::test;
@@ -92,8 +92,8 @@ TEST_CASE("packed and unpacked lists mean the same", "[onnx][tensor]") {
   writer.add_packed_float(t::kFloatData, values.begin(), values.end());
   const std::string head = message({dims(2), type(DType::kFloat32)});
   const Tensor a = read_tensor(head + packed, {{}, nullptr, nullptr}).tensor;
-  const Tensor b = read({dims(2), type(DType::kFloat32), {t::kFloatData, 1.5f},
-                         {t::kFloatData, -2.0f}});
+  const Tensor b =
+      read({dims(2), type(DType::kFloat32), {t::kFloatData, 1.5f}, {t::kFloatData, -2.0f}});
   CHECK(bytes_of(a) == bytes_of(b));
   CHECK(a.data<float>()[1] == -2.0f);
 }
@@ -102,10 +102,12 @@ TEST_CASE("doubles, complex numbers and strings", "[onnx][tensor]") {
   std::string doubles = message({dims(1), type(DType::kFloat64)});
   protozero::pbf_writer(doubles).add_double(t::kDoubleData, 0.1);
   CHECK(read_tensor(doubles, {{}, nullptr, nullptr}).tensor.data<double>()[0] == 0.1);
-  const Tensor complex = read({dims(1), type(DType::kComplex64), {t::kFloatData, 1.0f},
-                               {t::kFloatData, 2.0f}});
+  const Tensor complex =
+      read({dims(1), type(DType::kComplex64), {t::kFloatData, 1.0f}, {t::kFloatData, 2.0f}});
   CHECK(complex.size_bytes() == 8);
-  const Tensor strings = read({dims(2), type(DType::kString), {t::kStringData, "a"},
+  const Tensor strings = read({dims(2),
+                               type(DType::kString),
+                               {t::kStringData, "a"},
                                {t::kStringData, std::string("b\0c", 3)}});
   CHECK(strings.string_data() == std::vector<std::string>{"a", std::string("b\0c", 3)});
 }
@@ -138,8 +140,7 @@ TEST_CASE("external data is asked for by location, offset and length", "[onnx][t
   const FieldList place{external_entry("location", "w.bin"), external_entry("offset", "8"),
                         external_entry("length", "4")};
   std::string asked;
-  const ExternalDataReader reader = [&](std::string_view location, int64_t offset,
-                                        int64_t length) {
+  const ExternalDataReader reader = [&](std::string_view location, int64_t offset, int64_t length) {
     asked = std::string(location) + " " + std::to_string(offset) + " " + std::to_string(length);
     return std::vector<uint8_t>{7, 0, 0, 0};
   };

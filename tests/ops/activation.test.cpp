@@ -48,14 +48,19 @@ TEST_CASE("activations", "[ops][activation]") {
 }
 
 TEST_CASE("Relu and Clip run on integers in their own units", "[ops][activation]") {
-  CHECK(difference(run_op({.op = "Relu", .inputs = {s8({3}, {-5, 0, 5})}})[0], s8({3}, {0, 0, 5})) == "");
-  CHECK(difference(run_op({.op = "Clip", .inputs = {u8({4}, {0, 10, 100, 255}), u8({}, {10}), u8({}, {200})}})[0],
+  CHECK(difference(run_op({.op = "Relu", .inputs = {s8({3}, {-5, 0, 5})}})[0],
+                   s8({3}, {0, 0, 5})) == "");
+  CHECK(difference(run_op({.op = "Clip",
+                           .inputs = {u8({4}, {0, 10, 100, 255}), u8({}, {10}), u8({}, {200})}})[0],
                    u8({4}, {10, 10, 100, 200})) == "");
 }
 
 TEST_CASE("Clip takes attributes before opset 11 and optional inputs after", "[ops][activation]") {
   const Tensor x = f32({4}, {-3, 1, 7, std::nanf("")});
-  CHECK(difference(run_op({.op = "Clip", .opset = 6, .attributes = {{"min", 0.0f}, {"max", 6.0f}}, .inputs = {x}})[0],
+  CHECK(difference(run_op({.op = "Clip",
+                           .opset = 6,
+                           .attributes = {{"min", 0.0f}, {"max", 6.0f}},
+                           .inputs = {x}})[0],
                    f32({4}, {0, 1, 6, std::nanf("")})) == "");
   CHECK(difference(run_op({.op = "Clip", .opset = 6, .inputs = {x}})[0], x) == "");
   CHECK(difference(run_op({.op = "Clip", .opset = 13, .inputs = {x, f32({}, {0})}})[0],
@@ -63,8 +68,9 @@ TEST_CASE("Clip takes attributes before opset 11 and optional inputs after", "[o
   CHECK(difference(run_op({.op = "Clip", .opset = 13, .inputs = {x, Tensor{}, f32({}, {6})}})[0],
                    f32({4}, {-3, 1, 6, std::nanf("")})) == "");
   // the upper bound wins when the bounds cross
-  CHECK(difference(run_op({.op = "Clip", .inputs = {f32({2}, {0, 9}), f32({}, {5}), f32({}, {3})}})[0],
-                   f32({2}, {3, 3})) == "");
+  CHECK(difference(
+            run_op({.op = "Clip", .inputs = {f32({2}, {0, 9}), f32({}, {5}), f32({}, {3})}})[0],
+            f32({2}, {3, 3})) == "");
   CHECK_THROWS_AS(run_op({.op = "Clip", .inputs = {x, i32({}, {0})}}), Error);
 }
 
@@ -72,27 +78,42 @@ TEST_CASE("PRelu: slope per channel, in both layouts", "[ops][activation]") {
   const Tensor x = f32({1, 2, 1, 2}, {-1, 2, -3, 4});
   const Tensor want = f32({1, 2, 1, 2}, {-0.5f, 2, -6, 4});
   for (const Layout layout : {Layout::kPlain, Layout::kChannelsLast}) {
-    CHECK(difference(run_op({.op = "PRelu", .inputs = {x, f32({2, 1, 1}, {0.5f, 2})}, .layout = layout})[0], want) == "");
-    CHECK(difference(run_op({.op = "PRelu", .opset = 6, .inputs = {x, f32({2}, {0.5f, 2})}, .layout = layout})[0], want) == "");
+    CHECK(
+        difference(
+            run_op({.op = "PRelu", .inputs = {x, f32({2, 1, 1}, {0.5f, 2})}, .layout = layout})[0],
+            want) == "");
+    CHECK(difference(run_op({.op = "PRelu",
+                             .opset = 6,
+                             .inputs = {x, f32({2}, {0.5f, 2})},
+                             .layout = layout})[0],
+                     want) == "");
   }
 }
 
-TEST_CASE("Softmax: one axis from opset 13 on, all axes from `axis` on before", "[ops][activation]") {
+TEST_CASE("Softmax: one axis from opset 13 on, all axes from `axis` on before",
+          "[ops][activation]") {
   const Tensor x = f32({1, 2, 2}, {0, 1, 2, 3});
   const float a = 1 / (1 + std::exp(1.0f));  // of two neighbours
   const float b = 1 / (1 + std::exp(2.0f));  // of two elements two apart
   CHECK(difference(run_op({.op = "Softmax", .opset = 13, .inputs = {x}})[0],
                    f32({1, 2, 2}, {a, 1 - a, a, 1 - a}), kFloatMath) == "");
-  CHECK(difference(run_op({.op = "Softmax", .opset = 13, .attributes = {{"axis", int64_t{1}}}, .inputs = {x}})[0],
+  CHECK(difference(run_op({.op = "Softmax",
+                           .opset = 13,
+                           .attributes = {{"axis", int64_t{1}}},
+                           .inputs = {x}})[0],
                    f32({1, 2, 2}, {b, b, 1 - b, 1 - b}), kFloatMath) == "");
   const Tensor coerced = run_op({.op = "Softmax", .opset = 11, .inputs = {x}})[0];
-  CHECK(difference(coerced, f32({1, 2, 2}, {0.032058604f, 0.087144319f, 0.23688284f, 0.64391428f}), kFloatMath) == "");
+  CHECK(difference(coerced, f32({1, 2, 2}, {0.032058604f, 0.087144319f, 0.23688284f, 0.64391428f}),
+                   kFloatMath) == "");
   const Tensor logs = run_op({.op = "LogSoftmax", .opset = 13, .inputs = {x}})[0];
-  CHECK(difference(logs, f32({1, 2, 2}, {std::log(a), std::log(1 - a), std::log(a), std::log(1 - a)}), kFloatMath) == "");
+  CHECK(difference(logs,
+                   f32({1, 2, 2}, {std::log(a), std::log(1 - a), std::log(a), std::log(1 - a)}),
+                   kFloatMath) == "");
   // large values do not overflow
   CHECK(difference(run_op({.op = "Softmax", .opset = 13, .inputs = {f32({2}, {1000, 1000})}})[0],
                    f32({2}, {0.5f, 0.5f})) == "");
-  CHECK_THROWS_AS(run_op({.op = "Softmax", .attributes = {{"axis", int64_t{3}}}, .inputs = {x}}), Error);
+  CHECK_THROWS_AS(run_op({.op = "Softmax", .attributes = {{"axis", int64_t{3}}}, .inputs = {x}}),
+                  Error);
 }
 
 TEST_CASE("fixed observations belong to bounded functions", "[ops][activation]") {

@@ -71,9 +71,9 @@ TEST_CASE("binary operators", "[ops][elementwise]") {
   const Tensor m = f32({2, 3}, {1, 2, 3, 4, 5, 6});
   const std::vector<BinaryCase> cases = {
       {"Add", m, m, f32({2, 3}, {2, 4, 6, 8, 10, 12})},
-      {"Add", m, f32({}, {10}), f32({2, 3}, {11, 12, 13, 14, 15, 16})},            // scalar right
-      {"Sub", f32({1}, {10}), m, f32({2, 3}, {9, 8, 7, 6, 5, 4})},                 // scalar left
-      {"Mul", m, f32({3}, {1, 10, 100}), f32({2, 3}, {1, 20, 300, 4, 50, 600})},   // row
+      {"Add", m, f32({}, {10}), f32({2, 3}, {11, 12, 13, 14, 15, 16})},           // scalar right
+      {"Sub", f32({1}, {10}), m, f32({2, 3}, {9, 8, 7, 6, 5, 4})},                // scalar left
+      {"Mul", m, f32({3}, {1, 10, 100}), f32({2, 3}, {1, 20, 300, 4, 50, 600})},  // row
       {"Div", m, f32({2, 1}, {2, 4}), f32({2, 3}, {0.5f, 1, 1.5f, 1, 1.25f, 1.5f})},  // column
       {"Add", f32({2, 1}, {1, 2}), f32({1, 2}, {10, 20}), f32({2, 2}, {11, 21, 12, 22})},
       {"Max", m, f32({}, {3.5f}), f32({2, 3}, {3.5f, 3.5f, 3.5f, 4, 5, 6})},
@@ -83,17 +83,25 @@ TEST_CASE("binary operators", "[ops][elementwise]") {
       {"Pow", f32({3}, {2, 4, 9}), i64({3}, {3, 0, 1}), f32({3}, {8, 1, 9})},
       {"Pow", i32({2}, {3, -2}), i32({2}, {2, 3}), i32({2}, {9, -8})},
       {"Mod", i32({4}, {7, -7, 7, -7}), i32({4}, {3, 3, -3, -3}), i32({4}, {1, 2, -2, -1})},
-      {"Mod", f32({2}, {5.5f, -5.5f}), f32({1}, {2}), f32({2}, {1.5f, -1.5f}), {{"fmod", int64_t{1}}}},
+      {"Mod",
+       f32({2}, {5.5f, -5.5f}),
+       f32({1}, {2}),
+       f32({2}, {1.5f, -1.5f}),
+       {{"fmod", int64_t{1}}}},
       {"Mod", i32({2}, {7, -7}), i32({1}, {3}), i32({2}, {1, -1}), {{"fmod", int64_t{1}}}},
       // integers wrap, and dividing by zero or by -1 does not trap
-      {"Div", i32({4}, {7, -7, 5, INT32_MIN}), i32({4}, {2, 2, 0, -1}), i32({4}, {3, -3, 0, INT32_MIN})},
+      {"Div", i32({4}, {7, -7, 5, INT32_MIN}), i32({4}, {2, 2, 0, -1}),
+       i32({4}, {3, -3, 0, INT32_MIN})},
       {"Add", u8({2}, {250, 1}), u8({2}, {10, 1}), u8({2}, {4, 2})},
       {"Mul", s8({2}, {-128, 100}), s8({2}, {2, 2}), s8({2}, {0, -56})},
       {"Sub", i64({2}, {1, 2}), i64({2}, {3, 1}), i64({2}, {-2, 1})},
       // before opset 7 an attribute places the second operand
-      {"Add", f32({2, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8}), f32({2}, {10, 20}),
+      {"Add",
+       f32({2, 2, 2}, {1, 2, 3, 4, 5, 6, 7, 8}),
+       f32({2}, {10, 20}),
        f32({2, 2, 2}, {11, 12, 23, 24, 15, 16, 27, 28}),
-       {{"broadcast", int64_t{1}}, {"axis", int64_t{1}}}, 6},
+       {{"broadcast", int64_t{1}}, {"axis", int64_t{1}}},
+       6},
       {"Equal", i64({3}, {1, 2, 3}), i64({1}, {2}), booleans({3}, {0, 1, 0})},
       {"Less", m, f32({}, {3}), booleans({2, 3}, {1, 1, 0, 0, 0, 0})},
       {"Greater", m, f32({}, {3}), booleans({2, 3}, {0, 0, 0, 1, 1, 1})},
@@ -136,11 +144,13 @@ TEST_CASE("channels-last operands give what plain ones give", "[ops][elementwise
 
 TEST_CASE("Where and Not", "[ops][elementwise]") {
   const Tensor condition = booleans({2, 1}, {1, 0});
-  CHECK(difference(run_op({.op = "Where", .inputs = {condition, i64({3}, {1, 2, 3}), i64({}, {9})}})[0],
-                   i64({2, 3}, {1, 2, 3, 9, 9, 9})) == "");
+  CHECK(difference(
+            run_op({.op = "Where", .inputs = {condition, i64({3}, {1, 2, 3}), i64({}, {9})}})[0],
+            i64({2, 3}, {1, 2, 3, 9, 9, 9})) == "");
   CHECK(difference(run_op({.op = "Where", .inputs = {condition, s8({1}, {1}), s8({1}, {-1})}})[0],
                    s8({2, 1}, {1, -1})) == "");
-  CHECK(difference(run_op({.op = "Not", .inputs = {condition}})[0], booleans({2, 1}, {0, 1})) == "");
+  CHECK(difference(run_op({.op = "Not", .inputs = {condition}})[0], booleans({2, 1}, {0, 1})) ==
+        "");
   CHECK(difference(run_op({.op = "IsNaN", .inputs = {f32({2}, {kNan, 1})}})[0],
                    booleans({2}, {1, 0})) == "");
 }
@@ -160,20 +170,25 @@ TEST_CASE("Cast", "[ops][elementwise]") {
   // through the half precision types and back: exact where they hold the value
   const Tensor halves = f32({7}, {0, -1, 0.5f, 65504, 5.9604645e-8f, kInf, 1.0009765625f});
   CHECK(difference(cast(cast(halves, DType::kFloat16), DType::kFloat32), halves) == "");
-  CHECK(difference(cast(cast(f32({3}, {65520, 1.00048828125f, 1e-9f}), DType::kFloat16), DType::kFloat32),
-                   f32({3}, {kInf, 1, 0})) == "");  // rounds half to even, over- and underflows
+  CHECK(difference(
+            cast(cast(f32({3}, {65520, 1.00048828125f, 1e-9f}), DType::kFloat16), DType::kFloat32),
+            f32({3}, {kInf, 1, 0})) == "");  // rounds half to even, over- and underflows
   CHECK(difference(cast(cast(f32({2}, {1, -3.140625f}), DType::kBfloat16), DType::kFloat32),
                    f32({2}, {1, -3.140625f})) == "");
 }
 
 TEST_CASE("fused Add and Mul apply their activation", "[ops][elementwise]") {
   const Tensor a = f32({1, 2, 1, 2}, {-3, -1, 1, 3}), b = f32({2, 1, 1}, {1, 10});
-  const OpCase add{.op = "Add", .domain = "eightfold", .opset = 1,
-                   .attributes = {{"activation", std::string("Relu")}}, .inputs = {a, b}};
+  const OpCase add{.op = "Add",
+                   .domain = "eightfold",
+                   .opset = 1,
+                   .attributes = {{"activation", std::string("Relu")}},
+                   .inputs = {a, b}};
   CHECK(difference(run_op(add)[0], f32({1, 2, 1, 2}, {0, 0, 11, 13})) == "");
   OpCase mul = add;
   mul.op = "Mul";
-  mul.attributes = {{"activation", std::string("Clip")}, {"activation_min", -2.0f}, {"activation_max", 20.0f}};
+  mul.attributes = {
+      {"activation", std::string("Clip")}, {"activation_min", -2.0f}, {"activation_max", 20.0f}};
   mul.layout = Layout::kChannelsLast;
   CHECK(difference(run_op(mul)[0], f32({1, 2, 1, 2}, {-2, -1, 10, 20})) == "");
 }

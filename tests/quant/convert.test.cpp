@@ -187,6 +187,28 @@ TEST_CASE("Gemm's alpha and beta go into the weight and the bias") {
   }
 }
 
+TEST_CASE("a rounded weight takes the place of the float one") {
+  HandPrepared hand = prepared_conv(conv_relu());
+  const std::vector<int32_t> nearest = integers_of(constant(convert(hand.model), "w_quantized"));
+  const NodeId node = producer_of(hand.model.graph, "c");
+  const Tensor& weight = constant(hand.model.graph, "w");
+  const QParams qparams = weight_qparams(weight, 0);
+  Tensor rounded = Tensor::of<float>(weight.shape(), fake_quantize_weight(weight, qparams));
+  rounded.mutable_data<float>()[4] += qparams.scale[0];
+  hand.model.rounded_weight[node] = rounded;
+  std::vector<int32_t> expected = nearest;
+  expected[4] += 1;
+  CHECK(integers_of(constant(convert(hand.model), "w_quantized")) == expected);
+}
+
+TEST_CASE("constants of a quantized model are no inputs of it") {
+  Graph source = conv_relu();
+  source.inputs.push_back(source.find_value("w"));
+  source.inputs.push_back(source.find_value("b"));
+  const Graph graph = convert(prepared_conv(std::move(source)).model);
+  CHECK(graph.inputs == std::vector<ValueId>{graph.find_value("x")});
+}
+
 TEST_CASE("an old opset is raised to 13, where scales per axis exist") {
   const Graph graph = convert(prepared_conv(conv_relu(8)).model);
   CHECK(graph.opset() >= 13);

@@ -296,6 +296,22 @@ TEST_CASE("integers flow between int8 operators; a float user costs one Dequanti
   CHECK(add.input(0) == lowered.find_value("a_quantized"));
 }
 
+TEST_CASE("shape queries read the integers") {
+  Sketch sketch;
+  const ValueId x = sketch.input("x", {1, 4, 6, 6});
+  const ValueId a = sketch.node("LeakyRelu", {x}, {}, "a");
+  const ValueId shape = sketch.node("Shape", {a}, {}, "shape");
+  HandPrepared hand(sketch.finish({a, shape}));
+  hand.observe("x", 0.01f, 128).observe("a", 0.02f, 120).quantize("a");
+  const Graph quantized = convert(hand.model);
+  CHECK(quantized.node(producer_of(quantized, "shape")).input(0) ==
+        quantized.find_value("a_quantized"));
+  Remarks remarks;
+  const Graph lowered = lower(quantized, &remarks);
+  CHECK(remarks.empty());
+  CHECK(Session(lowered).run({{"x", noise({1, 4, 6, 6})}})[1].tensor.data<int64_t>()[3] == 6);
+}
+
 TEST_CASE("what stays float says why") {
   struct Row {
     const char* name;

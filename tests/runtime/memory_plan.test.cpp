@@ -27,7 +27,8 @@ TEST_CASE("blocks that live together are apart, the arena stays near its bound",
       const int64_t end = plan.offsets[a] + blocks[a].bytes + static_cast<int64_t>(kTailBytes);
       REQUIRE(end <= plan.arena_bytes);
       for (size_t b = 0; b < blocks.size(); ++b) {
-        if (a == b || blocks[a].first > blocks[b].last || blocks[b].first > blocks[a].last) continue;
+        if (a == b || blocks[a].first > blocks[b].last || blocks[b].first > blocks[a].last)
+          continue;
         if (plan.offsets[a] <= plan.offsets[b]) REQUIRE(end <= plan.offsets[b]);
       }
     }

@@ -138,8 +138,7 @@ TEST_CASE("shape arithmetic on known shapes is computed while planning", "[sessi
   const auto x = g.input("x", {-1, 2, 3});
   const auto shape = g.node("Shape", {x});
   const auto batch = g.node("Gather", {shape, g.constant(i64({0}))});
-  const auto target =
-      g.node("Concat", {batch, g.constant(i64({-1}))}, {{"axis", int64_t{0}}});
+  const auto target = g.node("Concat", {batch, g.constant(i64({-1}))}, {{"axis", int64_t{0}}});
   g.output(g.node("Reshape", {x, target}));
   Session session(g.build());
   for (int64_t n : {1, 3}) {
@@ -167,7 +166,8 @@ TEST_CASE("shapes that depend on data are planned while running", "[session]") {
   struct Case {
     std::vector<float> x, squares;
   };
-  for (const Case& c : {Case{{0, 2, 0, 3}, {4, 9}}, Case{{1, 2, 3, 4}, {1, 4, 9, 16}}, Case{{0, 0, 0, 0}, {}}}) {
+  for (const Case& c :
+       {Case{{0, 2, 0, 3}, {4, 9}}, Case{{1, 2, 3, 4}, {1, 4, 9, 16}}, Case{{0, 0, 0, 0}, {}}}) {
     size_t tapped = 99;
     const auto outputs = session.run({{"x", f32({4}, c.x)}}, [&](ValueId, const TensorView& view) {
       tapped = static_cast<size_t>(view.size());

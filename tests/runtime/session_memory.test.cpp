@@ -1,6 +1,6 @@
 // Session: what it does with memory. Liveness, in place, views, layouts, limits, steady state.
-#include <catch_amalgamated.hpp>
 #include <malloc.h>
+#include <catch_amalgamated.hpp>
 
 #include "core/error.h"
 #include "runtime/session.h"
@@ -11,7 +11,7 @@
 namespace eightfold::test {
 namespace {
 
-constexpr size_t kValueBytes = 4096;            // of the values below
+constexpr size_t kValueBytes = 4096;               // of the values below
 constexpr size_t kPaddedBytes = kValueBytes + 64;  // with tail and alignment
 
 // `count` additions in a row that cannot run in place, because x + x needs both operands.
@@ -92,8 +92,8 @@ TEST_CASE("layouts are converted at the edges only", "[session][memory]") {
   CHECK(conversions_of({1, 3, 8, 8}, {"Relu"}) == 0);
   CHECK(conversions_of({1, 3, 8, 8}, {"AveragePool"}) == 2);
   CHECK(conversions_of({1, 3, 8, 8}, {"AveragePool", "Relu", "AveragePool", "Sigmoid"}) == 2);
-  CHECK(conversions_of({1, 1, 8, 8}, {"AveragePool", "AveragePool"}) == 0);          // one channel
-  CHECK(conversions_of({1, 3, 8, 8}, {"AveragePool", "GlobalAveragePool"}) == 1);    // no extent
+  CHECK(conversions_of({1, 1, 8, 8}, {"AveragePool", "AveragePool"}) == 0);        // one channel
+  CHECK(conversions_of({1, 3, 8, 8}, {"AveragePool", "GlobalAveragePool"}) == 1);  // no extent
   CHECK(conversions_of({1, 3, 8, 8}, {"GlobalAveragePool", "Flatten"}) == 1);
 }
 
@@ -131,7 +131,8 @@ TEST_CASE("mixed layouts give what plain ones give", "[session][memory]") {
     for (size_t c = 0; c < 3; ++c) {
       for (size_t i = 0; i < 16; ++i) {
         const size_t at = (n * 3 + c) * 16 + i;
-        const float want = (ys.data<float>()[at] + pooled.data<float>()[at]) + static_cast<float>(c + 1);
+        const float want =
+            (ys.data<float>()[at] + pooled.data<float>()[at]) + static_cast<float>(c + 1);
         REQUIRE(got[(n * 7 + c) * 16 + i] == want);
         REQUIRE(got[(n * 7 + 3 + c) * 16 + i] == ys.data<float>()[at]);
       }

@@ -13,9 +13,9 @@ std::string first_difference(const Tensor& got, const Tensor& want, Tolerance to
   for (size_t i = 0; i < g.size(); ++i) {
     if (g[i] == w[i] || (g[i] != g[i] && w[i] != w[i])) continue;
     const double error = std::fabs(static_cast<double>(g[i]) - static_cast<double>(w[i]));
-    const double allowed = static_cast<double>(tolerance.absolute) +
-                           static_cast<double>(tolerance.relative) *
-                               std::fabs(static_cast<double>(w[i]));
+    const double allowed =
+        static_cast<double>(tolerance.absolute) +
+        static_cast<double>(tolerance.relative) * std::fabs(static_cast<double>(w[i]));
     if (error <= allowed) continue;
     return "element " + std::to_string(i) + " of " + std::to_string(g.size()) + " is " +
            std::to_string(g[i]) + ", expected " + std::to_string(w[i]) + " (off by " +

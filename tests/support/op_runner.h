@@ -19,9 +19,9 @@ struct OpCase {
   std::string domain = {};
   int64_t opset = 21;
   std::vector<Attribute> attributes = {};
-  std::vector<Tensor> inputs = {};      // an undefined tensor is an absent input
-  std::vector<size_t> constants = {};   // inputs that pack sees (weights); others come at run time
-  Layout layout = Layout::kPlain;       // of the inputs of rank >= 3 that are not constants
+  std::vector<Tensor> inputs = {};     // an undefined tensor is an absent input
+  std::vector<size_t> constants = {};  // inputs that pack sees (weights); others come at run time
+  Layout layout = Layout::kPlain;      // of the inputs of rank >= 3 that are not constants
   size_t outputs = 1;
 };
 
