@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "ir/constant.h"
 #include "ops/op.h"
 #include "runtime/session.h"
 
@@ -17,7 +18,7 @@ bool foldable(const Graph& graph, const Node& node) {
   });
   if (has_body) return false;
   return std::ranges::all_of(
-      node.inputs(), [&](ValueId input) { return input == kNone || graph.constant(input); });
+      node.inputs(), [&](ValueId input) { return input == kNone || fixed_constant(graph, input); });
 }
 
 void fold(Graph& graph, NodeId id, const FoldOptions& options) {
@@ -30,7 +31,7 @@ void fold(Graph& graph, NodeId id, const FoldOptions& options) {
   }
   std::vector<Tensor> inputs;
   for (ValueId input : node.inputs()) {
-    inputs.push_back(input == kNone ? Tensor{} : *graph.constant(input));
+    inputs.push_back(input == kNone ? Tensor{} : *fixed_constant(graph, input));
   }
   std::vector<Tensor> results = run_node(graph, id, inputs);
   for (const Tensor& result : results) {
