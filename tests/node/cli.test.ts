@@ -300,7 +300,11 @@ test('Ctrl+C ends with 1 and leaves no file behind', async () => {
   node.writeNpzFile(big, { input: float(new Float32Array(200_000 * 64), [200_000, 1, 8, 8]) });
   const out = shop.path('interrupted.onnx');
   const args = ['quantize', kDigits, '-o', out, '--calibration', big];
-  const { code, stderr } = await shop.run(args, { interruptAfter: 2500 });
+  // Well after the start, however busy the machine is.
+  const start = performance.now();
+  await done(['inspect', kDigits]);
+  const interruptAfter = 3 * (performance.now() - start) + 500;
+  const { code, stderr } = await shop.run(args, { interruptAfter });
   assert.equal(code, 1);
   assert.match(stderr, /aborted/);
   assert.ok(!readdirSync(shop.folder).some((name) => name.startsWith('interrupted')));

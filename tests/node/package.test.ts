@@ -16,6 +16,21 @@ test('relaxed SIMD is found out by asking the engine', () => {
   assert.ok(['simd128', 'relaxed'].includes(eightfold.bestVariant()));
 });
 
+test('the module comes from bytes, from an address, or compiled', async () => {
+  const path = inRoot('dist/wasm/simd128/eightfold.wasm');
+  const wasmBinary = new Uint8Array(readFileSync(path));
+  const places = [
+    { wasmBinary },
+    { wasmUrl: pathToFileURL(path) },
+    { wasmModule: await WebAssembly.compile(wasmBinary) },
+  ];
+  for (const place of places) {
+    const instance = await eightfold.createInstance({ variant: 'simd128', ...place });
+    assert.ok((await instance.backendNames()).length > 0);
+    assert.ok((await instance.memory()).heapBytes > 0);
+  }
+});
+
 test('the bundled example ends well and keeps its accuracy', () => {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
