@@ -53,7 +53,9 @@ TEST_CASE("every row of GemmFloat32 equals scalar", "[kernels][float]") {
     }
   });
   CHECK(rows >= 2);
-  CHECK(select<GemmFloat32>().row->name == "gemm_f32_" + std::string(isa_name(best_isa())));
+  // Float has no rows for relaxed SIMD: all builds calibrate with the same bits.
+  WARN("float GEMM runs " << select<GemmFloat32>().row->name);
+  CHECK(select<GemmFloat32>().row->name == "gemm_f32_simd128");
 }
 
 TEST_CASE("packed panels carry alpha and the strides of the weights", "[kernels][float]") {

@@ -12,7 +12,7 @@ import {
   tinySamples,
   tinyTruth,
 } from './support/digits.ts';
-import { eightfold, type Feeds, type Progress } from './support/eightfold.ts';
+import { eightfold, type Feeds, type InitOptions, type Progress } from './support/eightfold.ts';
 
 const api = await eightfold.init();
 
@@ -263,4 +263,17 @@ test('a profile names the nodes of one run', async () => {
   const stats = await session.stats();
   assert.ok(stats.arenaBytes >= stats.arenaLowerBound && stats.arenaLowerBound > 0);
   session.delete();
+});
+
+test('scalar and vector kernels, and every build, make the same file', async () => {
+  const calibration = digitSamples(16);
+  const { model } = await eightfold.quantize(digits(), { calibration });
+  const builds: InitOptions[] = [{ variant: 'simd128' }, { variant: 'simd128', isa: 'scalar' }];
+  // The engine of this process may be too old for the relaxed build.
+  if (eightfold.bestVariant() === 'relaxed') builds.push({ variant: 'relaxed' });
+  for (const build of builds) {
+    const instance = await eightfold.createInstance(build);
+    const made = await instance.quantize(digits(), { calibration });
+    assert.deepEqual(made.model, model, JSON.stringify(instance.build));
+  }
 });
