@@ -1,13 +1,15 @@
-// The matcher of match.h: one recursive walk from the anchor towards the inputs.
+// The matcher of match.h: one recursive walk from the anchor towards the inputs, per plain form.
 //
-//   fits(value, pattern): MatchAllNode takes anything; a literal takes a scalar constant;
-//   an op takes a node of that identity with one user, whose data inputs fit its args.
-// A walk that fails on a condition alone (users, arity, add(y, y)) goes on to the end, so
-// that a report can tell "came close" from "is something else".
+//   fits(value, pattern): MatchAllNode takes anything; a constant takes one that its condition
+//   allows; an op takes a node of that identity and attributes, whose data inputs fit its args; a
+//   name met again takes the node it is bound to.
+// A walk that fails on a condition alone (users, arity, add(y, y)) goes on to the end, so that a
+// report can tell "came close" from "is something else".
 #include "pattern/match.h"
 
 #include <algorithm>
-#include <cmath>
+#include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -32,16 +34,57 @@ std::vector<ValueId> default_data_inputs(const Graph& graph, NodeId id, const Pa
   return data;
 }
 
-bool is_literal(const Graph& graph, ValueId value, double wanted) {
-  const Tensor* tensor = fixed_constant(graph, value);
-  if (tensor == nullptr || tensor->size() != 1) return false;
-  switch (tensor->dtype()) {
-    case DType::kFloat32: return tensor->data<float>()[0] == static_cast<float>(wanted);
-    case DType::kFloat64: return tensor->data<double>()[0] == wanted;
-    case DType::kInt32: return tensor->data<int32_t>()[0] == wanted;
-    case DType::kInt64: return static_cast<double>(tensor->data<int64_t>()[0]) == wanted;
-    default: return false;
+std::optional<std::vector<double>> numbers_of(const Tensor& tensor) {
+  const auto widen = [](const auto& data) { return std::vector<double>(data.begin(), data.end()); };
+  switch (tensor.dtype()) {
+    case DType::kFloat32: return widen(tensor.data<float>());
+    case DType::kFloat64: return widen(tensor.data<double>());
+    case DType::kInt32: return widen(tensor.data<int32_t>());
+    case DType::kInt64: return widen(tensor.data<int64_t>());
+    default: return std::nullopt;
   }
+}
+
+bool constant_fits(const Graph& graph, ValueId value, const ConstantCondition& wanted) {
+  const Tensor* tensor = fixed_constant(graph, value);
+  if (tensor == nullptr) return false;
+  if (wanted.size && tensor->size() != *wanted.size) return false;
+  if (!wanted.min && !wanted.max) return true;
+  const auto numbers = numbers_of(*tensor);
+  // A float32 constant is compared with the nearest float32 of the bound: 0.1 is 0.1f.
+  const bool is_single = tensor->dtype() == DType::kFloat32;
+  const auto bound = [&](double b) { return is_single ? static_cast<float>(b) : b; };
+  return numbers && std::all_of(numbers->begin(), numbers->end(), [&](double number) {
+           return (!wanted.min || number >= bound(*wanted.min)) &&
+                  (!wanted.max || number <= bound(*wanted.max));
+         });
+}
+
+bool attribute_is(const Attribute* attribute, const AttributeCondition::Value& wanted) {
+  if (attribute == nullptr) return std::holds_alternative<std::monostate>(wanted);
+  if (const auto* text = std::get_if<std::string>(&wanted)) {
+    const auto* actual = std::get_if<std::string>(&attribute->value);
+    return actual != nullptr && *actual == *text;
+  }
+  const auto* number = std::get_if<double>(&wanted);
+  if (number == nullptr) return false;
+  if (const auto* whole = std::get_if<int64_t>(&attribute->value)) {
+    return static_cast<double>(*whole) == *number;
+  }
+  const auto* real = std::get_if<float>(&attribute->value);
+  return real != nullptr && *real == static_cast<float>(*number);
+}
+
+bool attributes_fit(const Node& node, const std::vector<AttributeCondition>& conditions) {
+  return std::all_of(conditions.begin(), conditions.end(), [&](const AttributeCondition& condition) {
+    const Attribute* attribute = node.find_attribute(condition.attribute);
+    return std::any_of(condition.one_of.begin(), condition.one_of.end(),
+                       [&](const auto& wanted) { return attribute_is(attribute, wanted); });
+  });
+}
+
+bool contains(const std::vector<NodeId>& nodes, NodeId id) {
+  return std::find(nodes.begin(), nodes.end(), id) != nodes.end();
 }
 
 class Walk {
@@ -49,11 +92,36 @@ class Walk {
   Walk(const Graph& graph, const MatchOptions& options) : graph_(graph), options_(options) {}
 
   // False when the operators are others than the pattern's; conditions go to `reason`.
+  bool run(NodeId anchor, const Pattern& form, Match* match) {
+    match->anchor = anchor;
+    match->tree.value = graph_.node(anchor).output(0);
+    if (!node_fits(anchor, form, &match->tree)) return false;
+    exposed_.push_back(anchor);
+    for (const Pattern& other : form.also) {
+      if (!output_fits(other, &match->also.emplace_back())) return false;
+    }
+    if (complete_) check_users();
+    if (complete_ && reason_.empty() && exposed_.size() > 1) check_no_cycle();
+    match->claimed = claimed_;
+    return true;
+  }
+
+  bool complete() const { return complete_; }  // every arg of the pattern was compared
+  const std::string& reason() const { return reason_; }
+
+ private:
   bool node_fits(NodeId id, const Pattern& pattern, MatchedNode* matched) {
     const Node& node = graph_.node(id);
-    if (op_identity(node) != pattern.op) return false;
+    const std::string identity = op_identity(node);
+    if (std::find(pattern.ops.begin(), pattern.ops.end(), identity) == pattern.ops.end() ||
+        !attributes_fit(node, pattern.attributes)) {
+      return false;
+    }
+    if (contains(claimed_, id)) note(display_name(graph_, id) + " would have to be two nodes");
     claimed_.push_back(id);
+    if (pattern.used_outside) exposed_.push_back(id);
     matched->node = id;
+    bind(pattern, *matched);
     if (pattern.args.empty()) return true;
     const std::vector<ValueId> data = options_.data_inputs
                                           ? options_.data_inputs(graph_, id)
@@ -61,33 +129,124 @@ class Walk {
     if (data.size() != pattern.args.size()) return arity_misses(id, pattern, data);
     matched->args.resize(data.size());
     for (size_t i = 0; i < data.size(); ++i) {
-      if (!value_fits(data[i], pattern.args[i], &matched->args[i])) return false;
+      const size_t input = pattern.swapped ? data.size() - 1 - i : i;
+      if (!value_fits(data[input], pattern.args[i], &matched->args[i])) return false;
     }
     refuse_repeated_operand(id, data);
     return true;
   }
 
-  std::vector<NodeId> take_claimed() { return std::move(claimed_); }
-  bool complete() const { return complete_; }  // every arg of the pattern was compared
-  const std::string& reason() const { return reason_; }
+  void bind(const Pattern& pattern, MatchedNode& matched) {
+    matched.name = pattern.name;
+    if (!pattern.name.empty()) bound_[pattern.name] = {matched.node, matched.value};
+  }
 
- private:
   bool value_fits(ValueId value, const Pattern& pattern, MatchedNode* matched) {
     matched->value = value;
     const NodeId producer = graph_.value(value).producer();
-    if (pattern.kind == Pattern::Kind::kMatchAll) {
-      matched->node = producer;
-      matched->match_all = true;
-      return true;
+    switch (pattern.kind) {
+      case Pattern::Kind::kMatchAll:
+        matched->node = producer;
+        matched->match_all = true;
+        bind(pattern, *matched);
+        return true;
+      case Pattern::Kind::kConstant:
+        bind(pattern, *matched);
+        return constant_fits(graph_, value, pattern.constant);
+      case Pattern::Kind::kSame: return is_bound(value, pattern, matched);
+      case Pattern::Kind::kOp: break;
     }
-    if (pattern.kind == Pattern::Kind::kConstant)
-      return is_literal(graph_, value, pattern.constant);
-    if (producer == kNone || !node_fits(producer, pattern, matched)) return false;
-    if (const int users = graph_.user_count(value); users != 1) {
-      note("the value '" + graph_.value(value).name + "' has " + std::to_string(users) +
-           (graph_.is_output(value) ? " users, the graph's outputs among them" : " users"));
+    return producer != kNone && is_output(producer, value, pattern.output) &&
+           node_fits(producer, pattern, matched);
+  }
+
+  bool is_output(NodeId producer, ValueId value, int output) const {
+    return output < 0 || graph_.node(producer).output(static_cast<size_t>(output)) == value;
+  }
+
+  bool is_bound(ValueId value, const Pattern& pattern, MatchedNode* matched) {
+    const auto found = bound_.find(pattern.name);
+    if (found == bound_.end()) return false;
+    matched->name = pattern.name;
+    matched->node = found->second.node;
+    if (found->second.node == kNone || !contains(claimed_, found->second.node)) {
+      return found->second.value == value;  // a graph input, a constant, what MatchAllNode took
     }
-    return true;
+    return graph_.value(value).producer() == found->second.node &&
+           is_output(found->second.node, value, pattern.output);
+  }
+
+  // Another output of the subgraph: the first node that fits what is bound so far.
+  bool output_fits(const Pattern& pattern, MatchedNode* matched) {
+    const Walk before = *this;
+    for (NodeId id : graph_.nodes()) {
+      if (contains(claimed_, id)) continue;
+      MatchedNode candidate;
+      candidate.value = graph_.node(id).output(0);
+      if (node_fits(id, pattern, &candidate) && complete_ && reason_ == before.reason_) {
+        exposed_.push_back(id);
+        *matched = std::move(candidate);
+        return true;
+      }
+      restore(before);
+    }
+    return false;
+  }
+
+  void restore(const Walk& before) {
+    claimed_ = before.claimed_;
+    exposed_ = before.exposed_;
+    bound_ = before.bound_;
+    reason_ = before.reason_;
+    complete_ = before.complete_;
+  }
+
+  // Inner values die with the match: nobody else may read them.
+  void check_users() {
+    for (NodeId id : claimed_) {
+      if (contains(exposed_, id)) continue;
+      for (ValueId output : graph_.node(id).outputs()) {
+        if (output != kNone) check_users_of(output);
+      }
+    }
+  }
+
+  void check_users_of(ValueId value) {
+    const auto uses = graph_.value(value).uses();
+    const bool inside = std::all_of(uses.begin(), uses.end(), [&](const Use& use) {
+      const bool captured =
+          use.index >= static_cast<int32_t>(graph_.node(use.node).inputs().size());
+      return contains(claimed_, use.node) && !captured;
+    });
+    if (inside && !graph_.is_output(value)) return;
+    note("the value '" + graph_.value(value).name + "' has " +
+         std::to_string(graph_.user_count(value)) +
+         (graph_.is_output(value) ? " users, the graph's outputs among them" : " users"));
+  }
+
+  // Where values leave in the middle, what comes in must not be made from them.
+  void check_no_cycle() {
+    std::vector<NodeId> pending;
+    const auto add_producers = [&](NodeId id) {
+      for (std::span<const ValueId> list : {graph_.node(id).inputs(), graph_.node(id).captures()}) {
+        for (ValueId input : list) {
+          const NodeId producer = input == kNone ? kNone : graph_.value(input).producer();
+          if (producer != kNone) pending.push_back(producer);
+        }
+      }
+    };
+    std::set<NodeId> seen;
+    for (NodeId id : claimed_) add_producers(id);
+    std::erase_if(pending, [&](NodeId id) { return contains(claimed_, id); });
+    while (!pending.empty()) {
+      const NodeId id = pending.back();
+      pending.pop_back();
+      if (contains(claimed_, id)) {
+        return note("an input of it is computed from " + display_name(graph_, id) +
+                    ", which it would absorb");
+      }
+      if (seen.insert(id).second) add_producers(id);
+    }
   }
 
   // The wrong number of data inputs is a near miss if one of them is what the pattern asks for.
@@ -95,8 +254,9 @@ class Walk {
     for (ValueId value : data) {
       const Node* producer = graph_.producer(value);
       if (producer == nullptr) continue;
+      const std::string identity = op_identity(*producer);
       for (const Pattern& arg : pattern.args) {
-        if (arg.kind != Pattern::Kind::kOp || op_identity(*producer) != arg.op) continue;
+        if (std::find(arg.ops.begin(), arg.ops.end(), identity) == arg.ops.end()) continue;
         note(display_name(graph_, id) + " takes " + std::to_string(data.size()) +
              " computed inputs where the pattern has " + std::to_string(pattern.args.size()));
         complete_ = false;
@@ -117,27 +277,27 @@ class Walk {
     if (reason_.empty()) reason_ = std::move(reason);
   }
 
+  struct Bound {
+    NodeId node;
+    ValueId value;
+  };
   const Graph& graph_;
   const MatchOptions& options_;
   std::vector<NodeId> claimed_;
+  std::vector<NodeId> exposed_;  // claimed nodes whose values others may read
+  std::map<std::string, Bound> bound_;
   std::string reason_;
   bool complete_ = true;
 };
 
-}  // namespace
-
-bool match_at(const Graph& graph, NodeId node, const Pattern& pattern, Match* match,
-              std::string* why_not, const MatchOptions& options) {
-  if (why_not != nullptr) why_not->clear();
-  if (pattern.kind != Pattern::Kind::kOp) return false;
-  Match found;
-  found.anchor = node;
-  found.tree.value = graph.node(node).output(0);
+// One plain form at one node; see match_at.
+bool form_at(const Graph& graph, NodeId node, const Pattern& form, Match* match,
+             std::string* why_not, const MatchOptions& options) {
   Walk walk(graph, options);
-  if (!walk.node_fits(node, pattern, &found.tree)) return false;
+  Match found;
+  if (!walk.run(node, form, &found)) return false;
   std::string reason = walk.reason();
   bool good = reason.empty();
-  found.claimed = walk.take_claimed();
   if (options.accept && walk.complete()) {
     std::string refusal;
     if (!options.accept(found, &refusal)) {
@@ -146,9 +306,53 @@ bool match_at(const Graph& graph, NodeId node, const Pattern& pattern, Match* ma
       if (refusal.empty() || reason.empty()) reason = std::move(refusal);
     }
   }
-  if (!good && why_not != nullptr) *why_not = std::move(reason);
-  if (match != nullptr) *match = std::move(found);
+  if (!good) *why_not = std::move(reason);
+  *match = std::move(found);
   return good;
+}
+
+// The first form that fits; the first near miss where none does.
+bool forms_at(const Graph& graph, NodeId node, const std::vector<Pattern>& forms, Match* match,
+              std::string* why_not, const MatchOptions& options) {
+  std::string near;
+  for (const Pattern& form : forms) {
+    Match found;
+    std::string reason;
+    if (form_at(graph, node, form, &found, &reason, options)) {
+      if (match != nullptr) *match = std::move(found);
+      return true;
+    }
+    if (reason.empty() || !near.empty()) continue;
+    near = std::move(reason);
+    if (match != nullptr) *match = std::move(found);
+  }
+  if (why_not != nullptr) *why_not = std::move(near);
+  return false;
+}
+
+const MatchedNode* find_in(const MatchedNode& tree, std::string_view name) {
+  if (tree.name == name) return &tree;
+  for (const MatchedNode& arg : tree.args) {
+    if (const MatchedNode* found = find_in(arg, name)) return found;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+const MatchedNode* find_named(const Match& match, std::string_view name) {
+  if (const MatchedNode* found = find_in(match.tree, name)) return found;
+  for (const MatchedNode& other : match.also) {
+    if (const MatchedNode* found = find_in(other, name)) return found;
+  }
+  return nullptr;
+}
+
+bool match_at(const Graph& graph, NodeId node, const Pattern& pattern, Match* match,
+              std::string* why_not, const MatchOptions& options) {
+  if (why_not != nullptr) why_not->clear();
+  if (pattern.kind != Pattern::Kind::kOp) return false;
+  return forms_at(graph, node, plain_forms(pattern), match, why_not, options);
 }
 
 std::vector<int> precedence(std::span<const Pattern> patterns) {
@@ -156,7 +360,7 @@ std::vector<int> precedence(std::span<const Pattern> patterns) {
   for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int>(i);
   const auto rank = [&](int i) {
     const Pattern& pattern = patterns[static_cast<size_t>(i)];
-    return std::pair(pattern.args.empty() ? 0 : -leaf_count(pattern), i);
+    return std::pair(pattern.is_single_op() ? 0 : -leaf_count(pattern), i);
   };
   std::sort(order.begin(), order.end(), [&](int a, int b) { return rank(a) < rank(b); });
   return order;
@@ -165,6 +369,8 @@ std::vector<int> precedence(std::span<const Pattern> patterns) {
 std::vector<Match> find_matches(const Graph& graph, std::span<const Pattern> patterns,
                                 const MatchOptions& options) {
   const std::vector<int> order = precedence(patterns);
+  std::vector<std::vector<Pattern>> forms;
+  for (const Pattern& pattern : patterns) forms.push_back(plain_forms(pattern));
   std::vector<bool> claimed(static_cast<size_t>(graph.node_slots()));
   const auto is_claimed = [&](NodeId id) { return claimed[static_cast<size_t>(id)]; };
   std::vector<Match> matches;
@@ -188,7 +394,7 @@ std::vector<Match> find_matches(const Graph& graph, std::span<const Pattern> pat
       candidate = index;
       Match match;
       std::string why_not;
-      if (match_at(graph, nodes[i], patterns[static_cast<size_t>(index)], &match, &why_not,
+      if (forms_at(graph, nodes[i], forms[static_cast<size_t>(index)], &match, &why_not,
                    unclaimed)) {
         match.pattern = index;
         for (NodeId id : match.claimed) claimed[static_cast<size_t>(id)] = true;

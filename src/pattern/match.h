@@ -1,16 +1,17 @@
 // The matcher: finds patterns in a graph and returns plain data.
 //
-// Semantics of spec-facts 1.9, in ONNX terms. Anchor = the pattern's head, any
-// number of users; every inner node has exactly one user (consumer nodes plus
-// graph outputs). Nodes are visited in reverse topological order, patterns in
-// precedence order; the first success claims its nodes. Inputs that are
-// constants belonging to a weighted op (weight, bias, BN parameters) are not
-// positional args of a pattern: a pattern's args are matched against the data inputs.
+// Semantics of spec-facts 1.9, in ONNX terms. Anchor = the pattern's head, any number of users; the
+// value of every inner node is used inside the match alone, unless the pattern declares it. Two
+// nodes of a pattern are two nodes of the graph. Nodes are visited in reverse topological order,
+// patterns in precedence order; the first success claims its nodes. Inputs that are constants
+// belonging to a weighted op (weight, bias, BN parameters) are not positional args of a pattern: a
+// pattern's args are matched against the data inputs.
 #pragma once
 
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ir/graph.h"
@@ -18,11 +19,13 @@
 
 namespace eightfold {
 
-// One node of a match; its tree has the shape of the pattern.
+// One node of a match; its tree has the shape of the pattern as written, but for optional nodes that
+// are missing.
 struct MatchedNode {
   NodeId node = kNone;     // kNone for a constant, a graph input or a missing producer
   ValueId value = kNone;   // the value that was matched (output of node, or the constant)
   bool match_all = false;  // matched by MatchAllNode: not claimed
+  std::string name;        // of the pattern's node; "" when it has none
   std::vector<MatchedNode> args;
 };
 
@@ -30,8 +33,12 @@ struct Match {
   int pattern = -1;  // index into the list that was searched
   NodeId anchor = kNone;
   MatchedNode tree;
-  std::vector<NodeId> claimed;  // all nodes of the tree but those under MatchAllNode
+  std::vector<MatchedNode> also;  // further outputs of a general subgraph pattern
+  std::vector<NodeId> claimed;    // all nodes of the trees but those under MatchAllNode
 };
+
+// The part of a match that the pattern names; null when there is none.
+const MatchedNode* find_named(const Match& match, std::string_view name);
 
 // "Conv" in the ONNX domain, "domain:op_type" elsewhere.
 std::string op_identity(const Node& node);

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "core/error.h"
+#include "pattern/pattern.h"
 #include "quant/name_pattern.h"
 
 namespace eightfold {
@@ -28,14 +30,6 @@ const MaybeQConfig* get(const Entries& entries, const Key& key) {
     if (name == key) return &qconfig;
   }
   return nullptr;
-}
-
-// "Conv" and "ai.onnx:Conv" are one operator.
-std::string plain_identity(std::string op) {
-  for (std::string_view prefix : {":", "ai.onnx:"}) {
-    if (op.starts_with(prefix)) op.erase(0, prefix.size());
-  }
-  return op;
 }
 
 // The op a fused one was made from; empty for any other.
@@ -86,7 +80,7 @@ QConfigMapping& QConfigMapping::set_module_name_object_type_order(std::string na
 MaybeQConfig QConfigMapping::find(const Query& query) const {
   const std::string op = plain_identity(query.op);
   const std::string unfused = unfused_identity(op);
-  MaybeQConfig out = global_;
+  MaybeQConfig out = global_.value_or(std::nullopt);
 
   override_by(&out, [&] {
     const MaybeQConfig* own = get(object_types_, op);
@@ -114,14 +108,53 @@ MaybeQConfig QConfigMapping::find(const Query& query) const {
   return out;
 }
 
-QConfig default_qconfig() {
-  QConfig qconfig;
-  qconfig.weight.observer = "PerChannelMinMaxObserver";
-  qconfig.weight.dtype = DType::kInt8;
-  qconfig.weight.qscheme = QScheme::kPerChannelSymmetric;
-  return qconfig;
+const MaybeQConfig* QConfigMapping::object_type(const std::string& op) const {
+  return get(object_types_, plain_identity(op));
 }
 
-QConfigMapping default_qconfig_mapping() { return QConfigMapping().set_global(default_qconfig()); }
+// ---------------------------------------------------------------- narrowing
+namespace {
+
+[[noreturn]] void refuse_narrowed(const std::string& what) {
+  throw Error(ErrorCode::kInvalidConfig, "the QConfigMapping given to convert " + what,
+              "each entry must be the same as in prepare, or null to leave those nodes float");
+}
+
+std::string key_text(const std::string& key) { return "'" + key + "'"; }
+std::string key_text(const QConfigMapping::OrderKey& key) {
+  return "'" + key.name + "', " + key.op + ", " + std::to_string(key.index);
+}
+
+template <typename Entries>
+void check_entries(const Entries& prepared, const Entries& narrowed, const char* style) {
+  for (const auto& [key, qconfig] : prepared) {
+    const MaybeQConfig* other = get(narrowed, key);
+    if (other == nullptr) {
+      refuse_narrowed(std::string("lacks the ") + style + " entry of " + key_text(key));
+    }
+    if (*other && *other != qconfig) {
+      refuse_narrowed(std::string("changes the ") + style + " entry of " + key_text(key));
+    }
+  }
+  // New entries may take nodes out, and no more.
+  for (const auto& [key, qconfig] : narrowed) {
+    if (qconfig && get(prepared, key) == nullptr) {
+      refuse_narrowed(std::string("adds the ") + style + " entry of " + key_text(key));
+    }
+  }
+}
+
+}  // namespace
+
+void check_narrowed(const QConfigMapping& prepared, const QConfigMapping& narrowed) {
+  const MaybeQConfig before = prepared.global().value_or(std::nullopt);
+  const MaybeQConfig after = narrowed.global().value_or(std::nullopt);
+  if (prepared.global() && !narrowed.global()) refuse_narrowed("lacks the global entry");
+  if (after && after != before) refuse_narrowed("changes the global entry");
+  check_entries(prepared.object_types(), narrowed.object_types(), "object type");
+  check_entries(prepared.module_name_regexes(), narrowed.module_name_regexes(), "name regex");
+  check_entries(prepared.module_names(), narrowed.module_names(), "module name");
+  check_entries(prepared.orders(), narrowed.orders(), "order");
+}
 
 }  // namespace eightfold

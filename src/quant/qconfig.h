@@ -7,10 +7,12 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "core/qparams.h"
+#include "quant/dtype_config.h"
 
 namespace eightfold {
 
@@ -31,6 +33,8 @@ struct ObserverSpec {
   // HistogramObserver: weight of errors of negative values, (0, 1]. Set by prepare where the value
   // goes through a LeakyRelu alone, which shrinks them by its alpha. 1 is PyTorch's formula.
   float negative_gain = 1.0f;
+  // Weights: scales are enlarged until the sums keep this bound (performance.md 5.3).
+  std::optional<BoundedSum> bounded_sum;
 
   QRange range() const;
   bool operator==(const ObserverSpec&) const = default;
@@ -39,6 +43,7 @@ struct ObserverSpec {
 struct QConfig {
   ObserverSpec activation;
   ObserverSpec weight;
+  bool is_dynamic() const { return activation.is_dynamic; }
   bool operator==(const QConfig&) const = default;
 };
 
@@ -69,7 +74,7 @@ class QConfigMapping {
   MaybeQConfig find(const Query& query) const;
   bool operator==(const QConfigMapping&) const = default;
 
- private:
+  // The entries in the order of their registration, for readers such as to_json.
   template <typename K>
   using Entries = std::vector<std::pair<K, MaybeQConfig>>;
   struct OrderKey {
@@ -77,15 +82,40 @@ class QConfigMapping {
     int index;
     bool operator==(const OrderKey&) const = default;
   };
-  MaybeQConfig global_;
+  const std::optional<MaybeQConfig>& global() const { return global_; }
+  const Entries<std::string>& object_types() const { return object_types_; }
+  const Entries<std::string>& module_name_regexes() const { return regexes_; }
+  const Entries<std::string>& module_names() const { return names_; }
+  const Entries<OrderKey>& orders() const { return orders_; }
+  // What is registered for this op type, itself and under no other name; null when nothing is.
+  const MaybeQConfig* object_type(const std::string& op) const;
+
+ private:
+  std::optional<MaybeQConfig> global_;  // unset and "do not quantize" find the same
   Entries<std::string> object_types_, regexes_, names_;
   Entries<OrderKey> orders_;
 };
 
+// Throws kInvalidConfig unless every entry of `narrowed` equals that of `prepared` or is "do not
+// quantize", and none is missing: what convert accepts (spec-facts 2.2).
+void check_narrowed(const QConfigMapping& prepared, const QConfigMapping& narrowed);
+
 // The defaults of Eightfold, stated once: uint8 affine 0..255 with HistogramObserver,
 // int8 symmetric per-channel weights.
 QConfig default_qconfig();
-// The same for every node.
-QConfigMapping default_qconfig_mapping();
+
+// ---------------------------------------------------------------- named defaults (spec-facts 2.1)
+// "default_qconfig", "default_dynamic_qconfig", "float16_dynamic_qconfig", ... as PyTorch has them.
+// Throws kInvalidConfig naming the known ones.
+QConfig named_qconfig(std::string_view name);
+std::vector<std::string> qconfig_names();
+// What a backend's kernels want. Throws kInvalidConfig for an unknown backend.
+QConfig get_default_qconfig(std::string_view backend);
+// get_default_qconfig for every node, fixed parameters for sigmoid, tanh and their kin, reuse of the
+// input's observer for Reshape, and what the backend needs besides.
+QConfigMapping get_default_qconfig_mapping(std::string_view backend);
+// The same around a QConfig of the caller's.
+QConfigMapping qconfig_mapping_around(const QConfig& qconfig, std::string_view backend);
+QConfigMapping default_qconfig_mapping();  // of the default backend
 
 }  // namespace eightfold

@@ -12,6 +12,7 @@
 
 #include "ir/graph.h"
 #include "quant/backend_config.h"
+#include "quant/custom_config.h"
 #include "quant/observer.h"
 #include "quant/qconfig.h"
 #include "runtime/session.h"
@@ -28,7 +29,8 @@ struct Remark {
 using Remarks = std::vector<Remark>;
 
 // ---------------------------------------------------------------- fuse
-// Folds and fuses by the backend's patterns. Removes nothing whose value is a graph output.
+// Folds and fuses by the backend's patterns. Removes nothing whose value is a graph output. For
+// fusers and getters of the caller's own see quant/fusing.h.
 Graph fuse(const Graph& graph, const BackendConfig& backend, Remarks* remarks = nullptr);
 
 // ---------------------------------------------------------------- prepare
@@ -38,12 +40,26 @@ struct ObserverSlot {
   std::shared_ptr<Observer> observer;
 };
 
+// How a quantized node takes its operands.
+enum class QuantMode : uint8_t {
+  kStatic,      // inputs and outputs by their slots, weight and bias as integers
+  kDynamic,     // the first input by its range in each run, float output, integer weight
+  kWeightOnly,  // the weight alone is stored as integers
+  kFloat16,     // the weight is stored as float16
+};
+std::string_view quant_mode_name(QuantMode mode);  // "static", "dynamic", "weight only", "float16"
+
 // What prepare decided for a node of the fused graph.
 struct NodePlan {
   bool quantized = false;
+  QuantMode mode = QuantMode::kStatic;
   std::string reason;   // when it stays float
   std::string pattern;  // the backend pattern that claimed it
+  NodeId root = kNone, anchor = kNone;  // of that match; the node itself when it is a single op
+  std::string reference;  // identity that it takes in the reference model; "": its own
+  std::string custom_quantized;  // a custom module: identity of its quantized form
   QConfig qconfig;
+  QConfigMapping::Query query;  // how the mapping was asked for it
   int weight_slot = -1;  // into weight_slots: observer of the weight, already run
 };
 
@@ -51,6 +67,11 @@ struct PreparedModel {
   Graph graph;  // stage kFused
   std::vector<ObserverSlot> slots;
   std::map<ValueId, int> slot_of;  // activation values -> slot
+  // A consumer that needs another dtype or observer than the value's own slot has its own.
+  std::map<std::pair<NodeId, ValueId>, int> consumer_slot_of;
+  // As prepare was given it: convert accepts a narrowed one.
+  QConfigMapping qconfig_mapping;
+  PrepareCustomConfig custom;
   std::vector<ObserverSlot> weight_slots;
   std::map<NodeId, NodePlan> plans;
   Remarks remarks;
@@ -64,7 +85,7 @@ struct PreparedModel {
 };
 
 PreparedModel prepare(const Graph& fused, const QConfigMapping& mapping,
-                      const BackendConfig& backend);
+                      const BackendConfig& backend, const PrepareCustomConfig& custom = {});
 
 // ---------------------------------------------------------------- calibrate
 // Streams samples through the float graph and feeds the observers; one sample is a sequence of
@@ -103,6 +124,12 @@ class BiasCorrector {
 // ---------------------------------------------------------------- convert and lower
 // Reference quantized model: float ops between DequantizeLinear and QuantizeLinear, int8 weights,
 // int32 biases with scale s_x * s_w. Throws kInvalidState when nothing was calibrated.
+struct ConvertOptions {
+  // Narrows that of prepare: null entries leave their nodes float (check_narrowed).
+  std::optional<QConfigMapping> qconfig_mapping;
+  ConvertCustomConfig custom;
+};
+Graph convert(const PreparedModel& model, const ConvertOptions& options, Remarks* remarks = nullptr);
 Graph convert(const PreparedModel& model, Remarks* remarks = nullptr);
 
 // QDQ groups become int8 operators; also for QDQ files made elsewhere. What has no int8 form stays
