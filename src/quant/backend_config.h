@@ -38,7 +38,7 @@ std::optional<QuantizeWhen> quantize_when_from_name(std::string_view name);
 class BackendPatternConfig {
  public:
   BackendPatternConfig() = default;
-  explicit BackendPatternConfig(std::string op) { set_pattern({std::move(op)}); }
+  explicit BackendPatternConfig(const char* op) { set_pattern({op}); }
   explicit BackendPatternConfig(std::vector<std::string> forward) {
     set_pattern(std::move(forward));
   }

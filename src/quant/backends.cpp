@@ -29,11 +29,13 @@ std::vector<DTypeConfig> eight_bit() {
 
 void add_ops(BackendConfig& config, const Names& ops,
              std::optional<ObservationType> observation = std::nullopt) {
+  const bool share = observation == ObservationType::kOutputShareObserverWithInput;
   for (const char* op : ops) {
     BackendPatternConfig row;
-    row.pattern = Pattern::of(op);
-    row.observation_type = observation;
+    row.set_pattern({op});
+    if (observation) row.observation_type = *observation;
     row.dtype_configs = eight_bit();
+    row.set_quantize_when(share ? QuantizeWhen::kInputQuantized : QuantizeWhen::kBetweenQuantized);
     config.set_backend_pattern_config(std::move(row));
   }
 }
@@ -41,9 +43,9 @@ void add_ops(BackendConfig& config, const Names& ops,
 void add_fusion(BackendConfig& config, Pattern pattern, std::string fuser,
                 std::string root_getter = "") {
   BackendPatternConfig row;
-  row.pattern = std::move(pattern);
-  row.fuser = std::move(fuser);
-  row.root_getter = std::move(root_getter);
+  row.set_pattern_complex_format(std::move(pattern));
+  row.fuser_method = std::move(fuser);
+  row.root_node_getter = std::move(root_getter);
   config.set_backend_pattern_config(std::move(row));
 }
 
@@ -51,9 +53,9 @@ void add_fusion(BackendConfig& config, Pattern pattern, std::string fuser,
 void add_activations(BackendConfig& config, const char* layer, const std::string& fuser) {
   for (const auto& [op, suffix] : {std::pair("Relu", "_relu"), std::pair("Clip", "_clip")}) {
     BackendPatternConfig row;
-    row.pattern = Pattern::forward({layer, op});
+    row.set_pattern({layer, op});
     row.dtype_configs = eight_bit();
-    if (!fuser.empty()) row.fuser = fuser + suffix;
+    if (!fuser.empty()) row.fuser_method = fuser + suffix;
     config.set_backend_pattern_config(std::move(row));
   }
 }
@@ -93,7 +95,7 @@ constexpr auto kOwnOutput = ObservationType::kOutputUseDifferentObserverAsInput;
 
 // ConvTranspose has no int8 kernel yet: it is fused, and runs in float.
 BackendConfig wasm() {
-  BackendConfig config("wasm");
+  BackendConfig config("exact8");
   add_fusions(config);
   add_ops(config, {"Conv", "eightfold:Conv", "Gemm", "eightfold:Gemm", "MatMul", "Add", "Mul",
                    "eightfold:Add", "eightfold:Mul", "LeakyRelu", "Sigmoid", "AveragePool",
@@ -102,7 +104,8 @@ BackendConfig wasm() {
   add_ops(config, {"Relu",         "Clip",      "MaxPool",   "Reshape",  "Flatten",
                    "Squeeze",      "Unsqueeze", "Transpose", "Slice",    "Split",
                    "Gather",       "Expand",    "Tile",      "Pad",      "DepthToSpace",
-                   "SpaceToDepth", "Resize",    "Upsample",  "Identity", "Dropout"});
+                   "SpaceToDepth", "Resize",    "Upsample",  "Identity", "Dropout"},
+          ObservationType::kOutputShareObserverWithInput);
   return config;
 }
 
@@ -114,7 +117,8 @@ BackendConfig onnxruntime() {
                    "AveragePool", "GlobalAveragePool"});
   add_ops(config, {"Concat"}, kOwnOutput);
   add_ops(config, {"MaxPool", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice",
-                   "Split", "Gather", "Expand", "DepthToSpace", "Resize"});
+                   "Split", "Gather", "Expand", "DepthToSpace", "Resize"},
+          ObservationType::kOutputShareObserverWithInput);
   return config;
 }
 
@@ -128,7 +132,7 @@ const std::array<BackendConfig, 2>& presets() {
 const BackendConfig& backend(std::string_view name) {
   std::string known;
   for (const BackendConfig& preset : presets()) {
-    if (preset.name() == name) return preset;
+    if (preset.name() == name || (name == "wasm" && preset.name() == "exact8")) return preset;
     known += (known.empty() ? "" : ", ") + preset.name();
   }
   throw Error(ErrorCode::kInvalidConfig, "there is no backend named '" + std::string(name) + "'",

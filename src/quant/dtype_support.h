@@ -8,12 +8,18 @@
 
 namespace eightfold {
 
-// Empty when one of the pattern's dtype configs fits; else a sentence. `output` is the spec
-// that the output would get (it differs from qconfig.activation for fixed parameters).
-std::string why_unsupported(const BackendPatternConfig& config, const QConfig& qconfig,
-                            const ObserverSpec& output, bool has_weight);
+// What of the node a QConfig is held against.
+struct QConfigUse {
+  const QConfig& qconfig;
+  bool has_weight = false;  // a constant weight: of weighted ops too, which PyTorch leaves out
+  bool has_bias = false;
+};
 
-// The constraints of one dtype against an observer of that dtype.
+// Empty when one of the pattern's dtype configs fits; else a sentence that names the condition.
+std::string why_unsupported(const BackendPatternConfig& config, const QConfigUse& use);
+
+// The constraints of one dtype against an observer of that dtype; empty when they hold, or when
+// the observer is of another dtype.
 std::string why_constrained(const DTypeWithConstraints& constraints, const ObserverSpec& spec);
 
 }  // namespace eightfold

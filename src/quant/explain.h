@@ -12,11 +12,6 @@
 
 namespace eightfold {
 
-struct NearPattern {
-  std::string pattern;  // (Relu, (BatchNormalization, Conv))
-  std::string reason;   // a sentence
-};
-
 struct ObservedValue {
   std::string value, role;  // "input", "weight", "output"
   std::string observer;     // HistogramObserver, ...; "" when it is not observed

@@ -38,29 +38,34 @@ struct Question {
 };
 
 struct Reply {
-  // Nodes are named by their position in the match, see match_nodes; values likewise.
+  // Nodes are named by their position in match_nodes (quant/fuse_getters.h); values likewise.
   std::optional<size_t> root;
   std::vector<size_t> extra_inputs;
   std::optional<FusedNode> fused;    // none: the match is left as it is
   std::string refusal;               // and why, for the report
 };
 
-// All nodes of the match's trees in the order of a walk: a node, then its args.
-std::vector<const MatchedNode*> match_nodes(const Match& match);
-
 class Fusing {
  public:
-  // `caller_functions`: the names that the caller answers for; every other name must be known.
+  // `caller_functions`: the names that the caller answers for; throws kInvalidConfig for any other
+  // that is not known.
   Fusing(const Graph& graph, const BackendConfig& backend,
-         std::vector<std::string> caller_functions = {}, const FuseCustomConfig& custom = {});
+         std::vector<std::string> caller_functions = {}, FuseCustomConfig custom = {});
   ~Fusing();
-  // Finds the matches of the next round; false when nothing more can be fused.
+  // Goes on until the caller is needed; false when nothing more can be fused.
   bool next_round();
   const Graph& graph() const;  // what the matches of questions() refer to
   const std::vector<Question>& questions() const;
-  // One reply per question, in order. Throws kInvalidConfig for a reply that does not fit.
+  // One reply per question, in order. Throws kInvalidConfig for a reply that does not fit, and leaves
+  // the graph as it was.
   void answer(const std::vector<Reply>& replies);
   Graph finish(Remarks* remarks = nullptr);
+  // What came close and was not fused, by pattern: for explain. Nodes are of finish()'s graph.
+  struct Miss {
+    const BackendPatternConfig* config;
+    NearMiss near_miss;
+  };
+  const std::vector<Miss>& misses() const;
 
  private:
   struct Impl;

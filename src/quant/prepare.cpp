@@ -1,16 +1,20 @@
-// prepare: decides per node of the fused graph whether it runs on integers, and why not; gives
+// prepare: decides per node of the fused graph whether it is quantized, how, and why not; gives
 // every value that will be integers a slot, and runs the observers of weights.
 //
-//   output  kDifferentFromInput: a slot of its own   kSameAsInput: its input's slot
-//           kFixed: constants of the operator        kNotObserved: none
-// Source: PyTorch's prepare_fx (spec-facts 2.3, 2.4), in ONNX terms.
+//   output  DIFFERENT: a slot of its own   SHARE: its input's slot   NOT_OBSERVED: none
+// Source: PyTorch's prepare_fx (spec-facts 2.3, 2.4), in ONNX terms. Two deviations: a node whose
+// observer has fixed parameters has them on its output alone (the input is observed as the global
+// QConfig says), and op types of a fused node's members that have no entry have no say.
+#include <algorithm>
 #include <map>
 
 #include "ops/op.h"
 #include "quant/data_inputs.h"
 #include "quant/dtype_support.h"
+#include "quant/prepare_modes.h"
 #include "quant/prepare_neighbours.h"
 #include "quant/prepare_patterns.h"
+#include "quant/prepare_qconfigs.h"
 #include "quant/prepare_refusals.h"
 #include "quant/prepare_slots.h"
 #include "quant/prepare_weights.h"
@@ -19,29 +23,8 @@
 namespace eightfold {
 namespace {
 
-Observation observation_of(const OpDef& def, const BackendPatternConfig& config) {
-  if (!config.observation_type || def.observation.kind == Observation::kFixed) {
-    return def.observation;
-  }
-  switch (*config.observation_type) {
-    case ObservationType::kOutputUseDifferentObserverAsInput:
-      return {Observation::kDifferentFromInput};
-    case ObservationType::kOutputShareObserverWithInput: return {Observation::kSameAsInput};
-    case ObservationType::kInputOutputNotObserved: break;
-  }
-  return {Observation::kNotObserved};
-}
-
-// The row states fixed parameters for uint8; int8 is the same range moved by 128.
-ObserverSpec output_spec(const Observation& observation, const ObserverSpec& activation) {
-  if (observation.kind != Observation::kFixed) return activation;
-  ObserverSpec spec;
-  spec.observer = "FixedQParamsObserver";
-  spec.dtype = activation.dtype;
-  spec.scale = observation.scale;
-  spec.zero_point = observation.zero_point - (activation.dtype == DType::kInt8 ? 128 : 0);
-  return spec;
-}
+constexpr auto kShare = ObservationType::kOutputShareObserverWithInput;
+constexpr auto kNotObserved = ObservationType::kInputOutputNotObserved;
 
 // A constant operand is known whole: its range is its own, not an estimate.
 ObserverSpec constant_spec(ObserverSpec activation) {
@@ -49,72 +32,141 @@ ObserverSpec constant_spec(ObserverSpec activation) {
   return activation;
 }
 
+bool has_constant_bias(const Graph& graph, NodeId id, const OpDef* def) {
+  const Node& node = graph.node(id);
+  for (size_t i = 0; def != nullptr && i < node.inputs().size(); ++i) {
+    if (def->role(i) == Role::kBias && graph.constant(node.input(i)) != nullptr) return true;
+  }
+  return false;
+}
+
 class Preparer {
  public:
-  Preparer(PreparedModel& model, const QConfigMapping& mapping, const BackendConfig& backend)
+  explicit Preparer(PreparedModel& model, const BackendConfig& backend)
       : model_(model),
         graph_(model.graph),
-        mapping_(mapping),
-        backend_(backend),
-        patterns_(graph_, backend),
+        patterns_(graph_, model.qconfig_mapping, backend, model.custom),
         neighbours_(graph_, patterns_),
+        qconfigs_(graph_, patterns_, model.custom),
         slots_(model),
         weights_(model) {}
 
   void run() {
-    for (NodeId id : graph_.nodes()) {
+    const std::vector<NodeId> nodes(graph_.nodes().begin(), graph_.nodes().end());
+    for (NodeId id : nodes) {
       NodePlan plan;
+      plan.root = plan.anchor = id;
+      plan.near_misses = patterns_.near_misses(id);
+      plan.query = qconfigs_.query_of(id);
       plan.reason = decide(id, plan);
       plan.quantized = plan.reason.empty();
       if (!plan.quantized) remark(id, plan.reason);
       model_.plans.emplace(id, std::move(plan));
     }
+    observe_interface();
     slots_.compact();
   }
 
  private:
-  // Empty when the node runs on integers; its slots are then made.
+  // Empty when the node is quantized; its slots are then made.
   std::string decide(NodeId id, NodePlan& plan) {
-    const Node& node = graph_.node(id);
-    const MaybeQConfig qconfig = qconfig_of(id);
-    if (const auto* chain = patterns_.chain_to(id); chain && is_quantized(chain->root)) {
-      return finish_chain(*chain, plan);
+    if (std::string reason = qconfigs_.why_not_traced(id); !reason.empty()) return reason;
+    const Claim* claim = patterns_.claim_of(id);
+    if (claim != nullptr && claim->root != id && is_quantized(claim->root)) {
+      return finish_claim(id, *claim, plan);
     }
-    const OpDef* def = find_op(graph_, node);
+    const MaybeQConfig qconfig = qconfigs_.find(id, plan.query);
+    if (qconfigs_.is_custom(id)) return decide_custom(id, qconfig, plan);
+    const OpDef* def = find_op(graph_, graph_.node(id));
     if (std::string reason = why_float(graph_, id, def); !reason.empty()) return reason;
-    const auto* chain = patterns_.chain_from(id);
-    const BackendPatternConfig* config = patterns_.single(node);
-    if (config == nullptr) {
-      return "the backend '" + backend_.name() + "' has no integer form of " + op_name(node);
-    }
-    if (!qconfig) return "the QConfigMapping excludes it";
-    const Observation observation = observation_of(*def, *config);
-    if (observation.kind == Observation::kNotObserved) return "it is not observed";
-    const ObserverSpec output = output_spec(observation, qconfig->activation);
-    const int weight = constant_weight_input(graph_, id, *def);
+    const bool is_root = claim != nullptr && claim->root == id;
+    const BackendPatternConfig* config = is_root ? claim->config : patterns_.single(id);
+    if (config == nullptr) return why_unclaimed(id, plan);
+    if (!qconfig) return "the QConfigMapping has no QConfig for it";
+    plan.pattern = to_text(config->pattern());
+    if (is_root) plan.anchor = claim->anchor;
     plan.qconfig = *qconfig;
-    plan.pattern = to_text(chain ? chain->config->pattern : config->pattern);
-    std::string reason = why_unsupported(*config, *qconfig, output, weight >= 0);
-    if (reason.empty()) reason = why_neighbours_refuse(id, observation, weight >= 0);
-    if (reason.empty()) reason = why_inputs_differ(id, qconfig->activation.dtype);
-    if (reason.empty()) reason = observe_inputs(id, *def, weight, plan);
-    if (reason.empty() && chain == nullptr) observe_outputs(id, observation, output);
+    plan.reference = reference_of(id, *config);
+    return decide_by(id, *config, def, plan);
+  }
+
+  std::string why_unclaimed(NodeId id, const NodePlan& plan) const {
+    const Node& node = graph_.node(id);
+    std::string reason = "the backend '" + patterns_.scope_of(id).backend->name() +
+                         "' has no pattern for " + op_identity(node);
+    if (!plan.near_misses.empty()) {
+      reason += "; " + plan.near_misses[0].pattern + " came close: " + plan.near_misses[0].reason;
+    }
     return reason;
   }
 
-  static std::string op_name(const Node& node) {
-    return node.domain.empty() ? node.op_type : node.domain + ":" + node.op_type;
+  std::string decide_by(NodeId id, const BackendPatternConfig& config, const OpDef* def,
+                        NodePlan& plan) {
+    ObservationType observation = observation_of(id, config);
+    if (observation == kNotObserved) return "it is not observed";
+    if (plan.qconfig.activation.observer == "ReuseInputObserver") {
+      observation = kShare;
+      if (std::string reason = reuse_input(id, plan); !reason.empty()) return reason;
+    }
+    const int weight = weight_input(id, config, *def);
+    const QConfigUse use{plan.qconfig, weight >= 0, has_constant_bias(graph_, id, def)};
+    std::string reason = why_unsupported(config, use);
+    const auto mode = mode_of(plan.qconfig);
+    if (reason.empty() && !mode) reason = "its QConfig quantizes nothing";
+    if (!reason.empty()) return reason;
+    plan.mode = *mode;
+    reason = why_no_form(graph_.node(id), def, plan.mode, weight);
+    if (reason.empty() && plan.mode == QuantMode::kStatic) {
+      reason = why_neighbours_refuse(id, observation, config.quantize_when, weight >= 0);
+    }
+    if (reason.empty()) reason = observe(id, *def, weight, plan);
+    if (reason.empty() && plan.mode == QuantMode::kStatic && plan.anchor == id) {
+      observe_outputs(id, observation, plan);
+    }
+    if (reason.empty()) observations_[id] = observation;
+    return reason;
   }
 
-  // The nearest name that a user can give: the path above, the name, and the occurrence.
-  MaybeQConfig qconfig_of(NodeId id) {
-    QConfigMapping::Query query;
-    query.name = display_name(graph_, id);
-    query.op = op_name(graph_.node(id));
-    const size_t cut = query.name.find_last_of("./");
-    if (cut != std::string::npos) query.module = query.name.substr(0, cut);
-    query.index_in_module = occurrences_[{query.module, query.op}]++;
-    return mapping_.find(query);
+  ObservationType observation_of(NodeId id, const BackendPatternConfig& config) const {
+    const auto& by_count = config.num_tensor_args_to_observation_type;
+    if (by_count.empty()) return config.effective_observation_type();
+    const std::vector<ValueId> data = data_inputs(graph_, id);
+    const auto count = static_cast<int>(std::ranges::count_if(
+        data, [&](ValueId value) { return graph_.constant(value) == nullptr; }));
+    const auto found = by_count.find(count);
+    if (found != by_count.end()) return found->second;
+    throw Error(ErrorCode::kInvalidConfig,
+                "num_tensor_args_to_observation_type of " + to_text(config.pattern()) +
+                    " has no entry for " + std::to_string(count) + " tensors",
+                "add one for each number of inputs that are no constants")
+        .at(display_name(graph_, id), graph_.node(id).op_type);
+  }
+
+  int weight_input(NodeId id, const BackendPatternConfig& config, const OpDef& def) const {
+    const auto index = config.input_type_to_index.find("weight");
+    if (index == config.input_type_to_index.end()) return constant_weight_input(graph_, id, def);
+    const ValueId value = graph_.node(id).input(static_cast<size_t>(index->second));
+    return graph_.constant(value) != nullptr ? index->second : -1;
+  }
+
+  // The root module is swapped for the reference module of its backend at convert.
+  std::string reference_of(NodeId id, const BackendPatternConfig& config) const {
+    const std::string identity = op_identity(graph_.node(id));
+    if (config.root_module.empty() || config.root_module != identity) return {};
+    const std::string* reference =
+        patterns_.scope_of(id).backend->reference_of(config.root_module);
+    return reference == nullptr || *reference == identity ? std::string() : *reference;
+  }
+
+  std::string reuse_input(NodeId id, NodePlan& plan) const {
+    const ValueId input = data_inputs(graph_, id)[0];
+    const int slot = slots_.read_by(id, input);
+    if (slot < 0 || !comes_in_integers(input)) {
+      return "it reuses its input's observer, and its input '" + graph_.value(input).name +
+             "' has none";
+    }
+    plan.qconfig.activation = model_.slots[static_cast<size_t>(slot)].spec;
+    return {};
   }
 
   bool is_quantized(NodeId id) const {
@@ -128,19 +180,32 @@ class Preparer {
     return producer != kNone && is_quantized(producer) && slots_.find(value) != nullptr;
   }
 
-  // The activation of a chain such as (Relu, Conv): clamps what the root computes.
-  std::string finish_chain(const PatternTable::Chain& chain, NodePlan& plan) {
-    const NodePlan& root = model_.plans.at(chain.root);
+  // The other nodes of a pattern such as (Relu, Conv): the anchor's output is observed, what lies
+  // between is not.
+  std::string finish_claim(NodeId id, const Claim& claim, NodePlan& plan) {
+    const NodePlan& root = model_.plans.at(claim.root);
     plan.qconfig = root.qconfig;
     plan.pattern = root.pattern;
-    slots_.observe(graph_.node(chain.anchor).output(0), root.qconfig.activation);
+    plan.mode = root.mode;
+    plan.root = claim.root;
+    plan.anchor = claim.anchor;
+    if (id == claim.anchor && root.mode == QuantMode::kStatic) {
+      const ObservationType observation = observations_.at(claim.root);
+      const int input = slots_.read_by(claim.root, data_inputs(graph_, claim.root)[0]);
+      if (observation == kShare && input >= 0) {
+        slots_.join(graph_.node(id).output(0), input);
+      } else {
+        observe_outputs(id, observation, plan);
+      }
+    }
     return {};
   }
 
-  std::string why_neighbours_refuse(NodeId id, const Observation& observation, bool has_weight) {
-    if (has_weight) return {};
+  std::string why_neighbours_refuse(NodeId id, ObservationType observation, QuantizeWhen when,
+                                    bool has_weight) const {
+    if (has_weight || when == QuantizeWhen::kAlways) return {};
     const std::vector<ValueId> data = data_inputs(graph_, id);
-    if (observation.kind == Observation::kSameAsInput) {
+    if (observation == kShare) {
       if (comes_in_integers(data[0])) return {};
       return "its input '" + graph_.value(data[0]).name + "' is not quantized";
     }
@@ -151,59 +216,118 @@ class Preparer {
       has_constant = has_constant || graph_.constant(value) != nullptr;
     }
     if (!from_integers) return "no input of it is quantized, so integers would gain nothing";
-    if (has_constant && !neighbours_.reaches_weighted(id)) {
+    if (when == QuantizeWhen::kBetweenQuantized && has_constant &&
+        !neighbours_.reaches_weighted(id)) {
       return "it scales or shifts a result by a constant, with no integer layer after it";
     }
     return {};
   }
 
-  std::string why_inputs_differ(NodeId id, DType dtype) const {
-    for (ValueId value : data_inputs(graph_, id)) {
-      const ObserverSlot* slot = slots_.find(value);
-      if (slot == nullptr || slot->spec.dtype == dtype) continue;
-      return "its input '" + graph_.value(value).name + "' is quantized as " +
-             std::string(dtype_name(slot->spec.dtype)) + " for another node";
-    }
-    return {};
+  // Fixed parameters are those of what comes out.
+  const ObserverSpec& input_spec(NodeId id, const NodePlan& plan) const {
+    if (plan.qconfig.activation.observer != "FixedQParamsObserver") return plan.qconfig.activation;
+    const auto& global = patterns_.scope_of(id).mapping->global();
+    return global && *global ? (*global)->activation : plan.qconfig.activation;
   }
 
-  std::string observe_inputs(NodeId id, const OpDef& def, int weight, NodePlan& plan) try {
+  std::string observe(NodeId id, const OpDef& def, int weight, NodePlan& plan) try {
     const Node& node = graph_.node(id);
-    if (weight >= 0) {
+    if (weight >= 0 && plan.mode != QuantMode::kFloat16) {
       plan.weight_slot =
           weights_.observe(id, def, node.input(static_cast<size_t>(weight)), plan.qconfig.weight);
     }
-    // Constants first: they may refuse, and then nothing must be observed.
-    for (ValueId value : data_inputs(graph_, id)) {
-      const Tensor* constant = graph_.constant(value);
-      if (constant == nullptr || slots_.find(value) != nullptr) continue;
-      const ObserverSpec spec = constant_spec(plan.qconfig.activation);
-      const auto trial = make_observer(spec);
-      observe_constant(*trial, *constant);
-      const int slot = slots_.observe(value, spec);
-      observe_constant(*model_.slots[static_cast<size_t>(slot)].observer, *constant);
-    }
-    for (ValueId value : data_inputs(graph_, id)) slots_.observe(value, plan.qconfig.activation);
+    if (plan.mode == QuantMode::kStatic) observe_inputs(id, input_spec(id, plan));
     return {};
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kInvalidData) throw;
     return "a constant of it cannot be quantized: " + error.message();
   }
 
-  void observe_outputs(NodeId id, const Observation& observation, const ObserverSpec& spec) {
+  void observe_inputs(NodeId id, const ObserverSpec& spec) {
+    const std::vector<ValueId> data = data_inputs(graph_, id);
+    // Constants first: they may refuse, and then nothing must be observed.
+    const ObserverSpec of_constant = constant_spec(spec);
+    for (ValueId value : data) {
+      const Tensor* constant = graph_.constant(value);
+      if (constant != nullptr) observe_constant(*make_observer(of_constant), *constant);
+    }
+    for (ValueId value : data) {
+      const Tensor* constant = graph_.constant(value);
+      if (constant == nullptr) {
+        slots_.observe_for(id, value, spec, comes_in_integers(value));
+        continue;
+      }
+      const int slot = slots_.observe_for(id, value, of_constant, false);
+      Observer& observer = *model_.slots[static_cast<size_t>(slot)].observer;
+      if (!observer.observed()) observe_constant(observer, *constant);
+    }
+  }
+
+  void observe_outputs(NodeId id, ObservationType observation, const NodePlan& plan) {
     const Node& node = graph_.node(id);
-    if (observation.kind != Observation::kSameAsInput) {
-      ObserverSpec scaled = spec;
-      scaled.negative_gain = neighbours_.negative_gain(node.output(0));
-      slots_.observe(node.output(0), scaled);
+    if (observation != kShare) {
+      ObserverSpec spec = plan.qconfig.activation;
+      spec.negative_gain = neighbours_.negative_gain(node.output(0));
+      slots_.observe(node.output(0), spec);
       return;
     }
     const std::vector<ValueId> data = data_inputs(graph_, id);
     for (size_t i = 1; i < data.size(); ++i) slots_.share(data[i], data[0]);
+    const int slot = slots_.read_by(id, data[0]);
     for (ValueId output : node.outputs()) {
       const bool same = output != kNone && graph_.value(output).type.dtype == DType::kFloat32;
-      if (same || output == node.output(0)) slots_.share(output, data[0]);
+      if (same || output == node.output(0)) slots_.join(output, slot);
     }
+  }
+
+  // ---- custom modules: quantized in, quantized out, whatever the backend knows
+  std::string decide_custom(NodeId id, const MaybeQConfig& qconfig, NodePlan& plan) {
+    if (!qconfig) return "the QConfigMapping has no QConfig for it";
+    plan.qconfig = *qconfig;
+    if (mode_of(*qconfig) != QuantMode::kStatic) {
+      return "a custom module needs a statically quantized QConfig";
+    }
+    plan.is_custom = true;
+    plan.pattern = "custom module " + op_identity(graph_.node(id));
+    for (ValueId value : data_inputs(graph_, id)) {
+      if (graph_.constant(value) != nullptr) continue;
+      slots_.observe_for(id, value, qconfig->activation, comes_in_integers(value));
+    }
+    for (ValueId output : graph_.node(id).outputs()) {
+      if (output != kNone) slots_.observe(output, qconfig->activation);
+    }
+    qconfigs_.make_observed(graph_, id);
+    return {};
+  }
+
+  // ---- inputs and outputs of the model that are integers outside
+  void observe_interface() {
+    const auto observe_all = [&](const std::vector<int>& indexes, const std::vector<ValueId>& values,
+                                 const char* what) {
+      for (int index : indexes) {
+        if (static_cast<size_t>(index) >= values.size()) {
+          throw Error(ErrorCode::kInvalidConfig,
+                      std::string("the model has no ") + what + " of index " +
+                          std::to_string(index));
+        }
+        observe_at_border(values[static_cast<size_t>(index)], what);
+      }
+    };
+    observe_all(model_.custom.input_quantized_indexes, graph_.required_inputs(), "input");
+    observe_all(model_.custom.output_quantized_indexes, graph_.outputs, "output");
+  }
+
+  void observe_at_border(ValueId value, const char* what) {
+    if (slots_.find(value) != nullptr) return;
+    const auto& global = model_.qconfig_mapping.global();
+    const DType dtype = graph_.value(value).type.dtype;
+    if (!global || !*global || mode_of(**global) != QuantMode::kStatic || !is_float(dtype)) {
+      throw Error(ErrorCode::kInvalidConfig,
+                  std::string("the ") + what + " '" + graph_.value(value).name +
+                      "' is declared quantized, and no static QConfig says how",
+                  "a quantized input or output must be float and needs a global QConfig");
+    }
+    slots_.observe(value, (*global)->activation);
   }
 
   void remark(NodeId id, const std::string& reason) {
@@ -216,20 +340,19 @@ class Preparer {
   }
 
   PreparedModel& model_;
-  const Graph& graph_;
-  const QConfigMapping& mapping_;
-  const BackendConfig& backend_;
+  Graph& graph_;
   PatternTable patterns_;
   Neighbours neighbours_;
+  QConfigTable qconfigs_;
   SlotTable slots_;
   WeightTable weights_;
-  std::map<std::pair<std::string, std::string>, int> occurrences_;
+  std::map<NodeId, ObservationType> observations_;
 };
 
 }  // namespace
 
 PreparedModel prepare(const Graph& fused, const QConfigMapping& mapping,
-                      const BackendConfig& backend) {
+                      const BackendConfig& backend, const PrepareCustomConfig& custom) {
   if (fused.stage != Stage::kFloat && fused.stage != Stage::kFused) {
     throw Error(ErrorCode::kInvalidState, "prepare takes a float graph, not a " +
                                               std::string(stage_name(fused.stage)) + " one");
@@ -237,8 +360,10 @@ PreparedModel prepare(const Graph& fused, const QConfigMapping& mapping,
   PreparedModel model;
   model.graph = fused;
   model.graph.stage = Stage::kFused;
+  model.qconfig_mapping = mapping;
+  model.custom = custom;
   infer_types(model.graph);
-  Preparer(model, mapping, backend).run();
+  Preparer(model, backend).run();
   return model;
 }
 

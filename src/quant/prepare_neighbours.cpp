@@ -18,7 +18,7 @@ Neighbours::Neighbours(const Graph& graph, const PatternTable& patterns)
     const OpDef* def = find_op(graph, graph.node(id));
     weighted_[static_cast<size_t>(id)] = def != nullptr &&
                                          constant_weight_input(graph, id, *def) >= 0 &&
-                                         patterns.single(graph.node(id)) != nullptr;
+                                         patterns.single(id) != nullptr;
     for (ValueId output : graph.node(id).outputs()) {
       if (output == kNone) continue;
       for (const Use& use : graph.value(output).uses()) {

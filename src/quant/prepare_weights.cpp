@@ -1,6 +1,8 @@
 // See prepare_weights.h.
 #include "quant/prepare_weights.h"
 
+#include "quant/bounded_sum.h"
+
 namespace eightfold {
 namespace {
 
@@ -21,12 +23,36 @@ ObserverSpec per_tensor(ObserverSpec spec) {
   return spec;
 }
 
+// What an observer found, with scales that were changed afterwards.
+class SettledObserver : public Observer {
+ public:
+  SettledObserver(const Observer& found, QParams qparams)
+      : Observer(found.spec()), qparams_(std::move(qparams)), range_(found.range()) {}
+  void observe(const TensorView&) override {}
+  bool observed() const override { return true; }
+  QParams qparams() const override { return qparams_; }
+  std::pair<float, float> range() const override { return range_; }
+
+ private:
+  QParams qparams_;
+  std::pair<float, float> range_;
+};
+
 }  // namespace
 
 void observe_constant(Observer& observer, const Tensor& constant) {
   // Observers only read; a view has no constant form.
   observer.observe(
       {constant.dtype(), Layout::kPlain, constant.shape(), const_cast<void*>(constant.raw())});
+}
+
+std::shared_ptr<Observer> observe_weight(const ObserverSpec& spec, const Tensor& weight, int axis) {
+  std::shared_ptr<Observer> observer = make_observer(spec);
+  observe_constant(*observer, weight);
+  if (!spec.bounded_sum) return observer;
+  QParams qparams = observer->qparams();
+  if (enlarge_scales_for_sums(weight, qparams, axis, *spec.bounded_sum) == 0) return observer;
+  return std::make_shared<SettledObserver>(*observer, std::move(qparams));
 }
 
 int WeightTable::observe(NodeId id, const OpDef& def, ValueId weight, const ObserverSpec& spec) {
@@ -46,8 +72,7 @@ int WeightTable::observe(NodeId id, const OpDef& def, ValueId weight, const Obse
       return known->second;
     }
   }
-  ObserverSlot slot{fitted, std::shared_ptr<Observer>(make_observer(fitted))};
-  observe_constant(*slot.observer, tensor);
+  ObserverSlot slot{fitted, observe_weight(fitted, tensor, axis)};
   const int index = static_cast<int>(model_.weight_slots.size());
   model_.weight_slots.push_back(std::move(slot));
   known_[key] = index;

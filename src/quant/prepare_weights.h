@@ -25,4 +25,8 @@ class WeightTable {
 // Feeds a constant to an observer.
 void observe_constant(Observer& observer, const Tensor& constant);
 
+// The observer of a weight whose output channels lie along `axis` (-1: none), after it has seen it;
+// a bound on the weights' sums is kept.
+std::shared_ptr<Observer> observe_weight(const ObserverSpec& spec, const Tensor& weight, int axis);
+
 }  // namespace eightfold

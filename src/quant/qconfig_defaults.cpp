@@ -73,13 +73,6 @@ ObserverSpec bounded(ObserverSpec spec, BoundedSum bound) {
   return spec;
 }
 
-ObserverSpec fixed(float scale, int32_t zero_point) {
-  ObserverSpec spec = activation("FixedQParamsObserver");
-  spec.scale = scale;
-  spec.zero_point = zero_point;
-  return spec;
-}
-
 // ---------------------------------------------------------------- QConfigs by name
 struct Named {
   std::string_view name;
@@ -167,6 +160,14 @@ constexpr FixedRow kFixed[] = {{"Sigmoid", 1.0f / 256, 0},
                                {"Softmax", 1.0f / 256, 0},
                                {"Tanh", 2.0f / 256, 128}};
 
+// The rows are stated for uint8; int8 is the same range moved by 128.
+ObserverSpec fixed(const FixedRow& row, DType dtype) {
+  ObserverSpec spec = activation("FixedQParamsObserver", dtype);
+  spec.scale = row.scale;
+  spec.zero_point = row.zero_point - (dtype == DType::kInt8 ? 128 : 0);
+  return spec;
+}
+
 }  // namespace
 
 QConfig default_qconfig() { return full_range_per_channel(); }
@@ -193,7 +194,7 @@ QConfigMapping qconfig_mapping_around(const QConfig& qconfig, std::string_view b
   QConfigMapping mapping;
   mapping.set_global(qconfig);
   const DType dtype = qconfig.activation.dtype;
-  // Only static uint8 activations: the parameters are stated for that type.
+  // All else is about static 8-bit activations.
   if (qconfig.is_dynamic() || (dtype != DType::kUint8 && dtype != DType::kInt8)) return mapping;
   mapping.set_object_type("Reshape", named_qconfig("default_reuse_input_qconfig"));
   if (row_of(backend).per_tensor_conv_transpose) {
@@ -202,9 +203,8 @@ QConfigMapping qconfig_mapping_around(const QConfig& qconfig, std::string_view b
   QConfig norm = qconfig;
   norm.weight = placeholder(DType::kFloat32);
   mapping.set_object_type("LayerNormalization", norm);
-  if (dtype != DType::kUint8) return mapping;
   for (const FixedRow& row : kFixed) {
-    mapping.set_object_type(row.op, QConfig{fixed(row.scale, row.zero_point), qconfig.weight});
+    mapping.set_object_type(row.op, QConfig{fixed(row, dtype), qconfig.weight});
   }
   return mapping;
 }

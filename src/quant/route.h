@@ -40,6 +40,12 @@ struct ObserverSlot {
   std::shared_ptr<Observer> observer;
 };
 
+// A pattern that came close at a node and did not fit, for explain.
+struct NearPattern {
+  std::string pattern;  // (Relu, (BatchNormalization, Conv))
+  std::string reason;   // a sentence
+};
+
 // How a quantized node takes its operands.
 enum class QuantMode : uint8_t {
   kStatic,      // inputs and outputs by their slots, weight and bias as integers
@@ -55,9 +61,10 @@ struct NodePlan {
   QuantMode mode = QuantMode::kStatic;
   std::string reason;   // when it stays float
   std::string pattern;  // the backend pattern that claimed it
+  std::vector<NearPattern> near_misses;
   NodeId root = kNone, anchor = kNone;  // of that match; the node itself when it is a single op
   std::string reference;  // identity that it takes in the reference model; "": its own
-  std::string custom_quantized;  // a custom module: identity of its quantized form
+  bool is_custom = false;  // a custom module: its inputs are quantized only, its outputs dequantized
   QConfig qconfig;
   QConfigMapping::Query query;  // how the mapping was asked for it
   int weight_slot = -1;  // into weight_slots: observer of the weight, already run
@@ -83,6 +90,9 @@ struct PreparedModel {
   // just these integers. Keyed by node.
   std::map<NodeId, Tensor> rounded_weight;
 };
+
+// The slot through which a consumer reads a value: its own, or the value's; -1 when there is none.
+int input_slot(const PreparedModel& model, NodeId consumer, ValueId value);
 
 PreparedModel prepare(const Graph& fused, const QConfigMapping& mapping,
                       const BackendConfig& backend, const PrepareCustomConfig& custom = {});

@@ -151,7 +151,7 @@ TEST_CASE("Concat has a slot of its own, or shares where the backend says so", "
   SECTION("a backend that shares") {
     BackendConfig sharing = backend("wasm");
     for (BackendPatternConfig config : sharing.configs()) {
-      if (config.pattern.op != "Concat") continue;
+      if (config.pattern().ops[0] != "Concat") continue;
       config.observation_type = ObservationType::kOutputShareObserverWithInput;
       sharing.set_backend_pattern_config(config);
     }
@@ -186,7 +186,7 @@ TEST_CASE("what the mapping excludes stays float, by type and by name", "[prepar
     m.mapping.set_object_type("Conv", std::nullopt);
     m.prepare(b);
     CHECK(m.prepared.slots.empty());
-    CHECK(m.plan(b).reason == "the QConfigMapping excludes it");
+    CHECK(m.plan(b).reason == "the QConfigMapping has no QConfig for it");
     CHECK(m.prepared.remarks.size() == 2);
   }
   SECTION("one by name") {
@@ -267,7 +267,7 @@ TEST_CASE("reasons that lie in the node", "[prepare]") {
     ValueId (*build)(Model&);
   };
   const Row rows[] = {
-      {"no integer form", "the backend 'wasm' has no integer form of Softmax",
+      {"no integer form", "the backend 'exact8' has no pattern for Softmax",
        [](Model& m) { return m.g.node("Softmax", {m.conv(m.x)}); }},
       {"computed weight", "its weight 'weight' is computed, not constant",
        [](Model& m) { return m.g.node("Conv", {m.x, m.g.input("weight", {4, 4, 1, 1})}); }},
@@ -335,7 +335,7 @@ TEST_CASE("dtypes that the backend does not take are a reason, not an error", "[
   const ValueId y = m.conv(m.x);
   m.prepare(y);
   CHECK(m.plan(y).reason ==
-        "the backend does not take these dtypes: the input would have to be uint8, not int16");
+        "the backend does not take its dtypes: the input would have to be uint8, not int16");
   CHECK(m.prepared.slots.empty());
 }
 

@@ -1,4 +1,5 @@
 // QConfigMapping: five styles and their precedence; the name patterns.
+#include "quant/backend_config.h"
 #include "quant/qconfig.h"
 
 #include <catch_amalgamated.hpp>
@@ -76,7 +77,7 @@ TEST_CASE("fused ops are found under the name of their layer", "[qconfig]") {
 }
 
 TEST_CASE("mappings compare by value", "[qconfig]") {
-  CHECK(default_qconfig_mapping() == QConfigMapping().set_global(default_qconfig()));
+  CHECK(default_qconfig_mapping() == get_default_qconfig_mapping(kDefaultBackend));
   CHECK_FALSE(default_qconfig_mapping() == QConfigMapping());
   CHECK(default_qconfig().weight.observer == "PerChannelMinMaxObserver");
   CHECK(default_qconfig().activation.range() == QRange{0, 255});

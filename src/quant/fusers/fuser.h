@@ -39,6 +39,8 @@ std::vector<Fuser> constant_fusers();    // conv_add_const, conv_mul_const ...
 std::vector<Fuser> matmul_fusers();      // matmul_add
 std::vector<Fuser> pad_fusers();         // pad_into_conv, pad_into_pool
 std::vector<Fuser> activation_fusers();  // conv_relu, conv_clip, linear_relu, add_relu ...
+// Every fuser that a BackendConfig can name.
+std::vector<std::string> fuser_names();
 
 // ---- parts of matches
 // The nodes of a chain, anchor first: (Relu, (BatchNormalization, Conv)) -> relu, bn, conv.
