@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "quant/bias_correction_means.h"
 #include "quant/bias_correction_rounding.h"
+#include "quant/bounded_sum.h"
 #include "quant/convert_weights.h"
 #include "quant/route.h"
 
@@ -21,11 +22,12 @@ struct BiasCorrector::Impl {
     SessionOptions options;
     for (const auto& [node, plan] : model.plans) {
       const ValueId input = model.graph.node(node).input(0);
-      const auto slot = model.slot_of.find(input);
-      if (!plan.quantized || plan.weight_slot < 0 || slot == model.slot_of.end()) continue;
+      const int slot = input_slot(model, node, input);
+      if (!plan.quantized || plan.mode != QuantMode::kStatic) continue;
+      if (plan.weight_slot < 0 || slot < 0) continue;
       const auto weighted = weighted_node(model.graph, node);
       if (!weighted || !weighted->bias_input || !LayerMeans::covers(model.graph, node)) continue;
-      const Observer& observer = *model.slots[static_cast<size_t>(slot->second)].observer;
+      const Observer& observer = *model.slots[static_cast<size_t>(slot)].observer;
       if (!observer.observed()) {
         throw Error(ErrorCode::kInvalidState, "the model is not calibrated",
                     "run calibrate before the bias correction");
@@ -52,8 +54,11 @@ struct BiasCorrector::Impl {
     std::vector<float> quantized = fake_quantize_weight(weight, qparams);
     if (keeps_weight(node)) {
       const Tensor rounded = round_keeping_mean(weight, qparams, means);
-      quantized.assign(rounded.data<float>().begin(), rounded.data<float>().end());
-      model.rounded_weight[node] = rounded;
+      const auto& bound = model.weight_slots[slot].spec.bounded_sum;
+      if (!bound || keeps_bounded_sum(rounded, qparams, weighted->axis, *bound)) {
+        quantized.assign(rounded.data<float>().begin(), rounded.data<float>().end());
+        model.rounded_weight[node] = rounded;
+      }
     }
     model.bias_correction[node] = means.mean_error(weight.data<float>(), quantized);
   }

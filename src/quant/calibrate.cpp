@@ -12,22 +12,27 @@ namespace eightfold {
 struct Calibrator::Impl {
   explicit Impl(PreparedModel& prepared)
       : model(prepared),
-        slot_of(static_cast<size_t>(prepared.graph.value_count()), -1),
+        slots_of(static_cast<size_t>(prepared.graph.value_count())),
         session(prepared.graph, options()) {}
 
   SessionOptions options() {
     SessionOptions options;
-    for (const auto& [value, slot] : model.slot_of) {
-      if (model.graph.value(value).is_constant()) continue;
-      options.taps.push_back(value);
-      slot_of[static_cast<size_t>(value)] = slot;
-    }
+    for (const auto& [value, slot] : model.slot_of) watch(value, slot, options);
+    for (const auto& [key, slot] : model.consumer_slot_of) watch(key.second, slot, options);
     return options;
   }
 
+  void watch(ValueId value, int slot, SessionOptions& options) {
+    if (model.graph.value(value).is_constant()) return;
+    std::vector<int>& slots = slots_of[static_cast<size_t>(value)];
+    if (slots.empty()) options.taps.push_back(value);
+    if (std::ranges::find(slots, slot) == slots.end()) slots.push_back(slot);
+  }
+
   void observe(ValueId value, const TensorView& view) try {
-    const int slot = slot_of[static_cast<size_t>(value)];
-    if (slot >= 0) model.slots[static_cast<size_t>(slot)].observer->observe(view);
+    for (int slot : slots_of[static_cast<size_t>(value)]) {
+      model.slots[static_cast<size_t>(slot)].observer->observe(view);
+    }
   } catch (const Error& error) {
     const NodeId producer = model.graph.value(value).producer();
     if (producer == kNone) throw error.at(model.graph.value(value).name, "input");
@@ -35,7 +40,7 @@ struct Calibrator::Impl {
   }
 
   PreparedModel& model;
-  std::vector<int> slot_of;
+  std::vector<std::vector<int>> slots_of;  // by value
   Session session;
 };
 

@@ -4,14 +4,20 @@
 // weight an int8 initializer with a DequantizeLinear, every bias an int32
 // initializer of scale s_x * s_w; the ops between them stay float. A value made
 // by a quantized op is read by everyone after its pair; a graph input or a
-// value of a float op stays float for its float users.
+// value of a float op stays float for its float users. A range narrower than its dtype is kept by a
+// Clip in front of the QuantizeLinear, which integer kernels take in as a clamp.
 #include <algorithm>
 #include <compare>
 #include <map>
 
 #include "ops/upgrade.h"
+#include "quant/convert_interface.h"
+#include "quant/convert_modes.h"
 #include "quant/convert_pairs.h"
 #include "quant/convert_weights.h"
+#include "pattern/match.h"
+#include "quant/identity.h"
+#include "quant/prepare_weights.h"
 #include "quant/route.h"
 
 namespace eightfold {
@@ -19,21 +25,38 @@ namespace {
 
 // Per-axis QuantizeLinear needs opset 13. Ids of an upgraded graph differ, names of values do not.
 constexpr int64_t kQdqOpset = 13;
+constexpr int64_t kFourBitOpset = 21;
+
+int64_t opset_for(const PreparedModel& model) {
+  for (const ObserverSlot& slot : model.weight_slots) {
+    if (slot.spec.dtype == DType::kUint4 || slot.spec.dtype == DType::kInt4) return kFourBitOpset;
+  }
+  return kQdqOpset;
+}
 
 PreparedModel rebase(const PreparedModel& model, Graph graph) {
   PreparedModel rebased = model;
   const auto same_value = [&](ValueId id) { return graph.find_value(model.graph.value(id).name); };
   const auto same_node = [&](NodeId id) {
+    if (id == kNone) return kNone;
     const auto outputs = model.graph.node(id).outputs();
     const ValueId output = outputs.empty() || outputs[0] == kNone ? kNone : same_value(outputs[0]);
     return output == kNone ? kNone : graph.value(output).producer();
   };
   rebased.slot_of.clear();
+  rebased.consumer_slot_of.clear();
   rebased.plans.clear();
   rebased.bias_correction.clear();
   rebased.rounded_weight.clear();
   for (const auto& [value, slot] : model.slot_of) rebased.slot_of[same_value(value)] = slot;
-  for (const auto& [node, plan] : model.plans) rebased.plans[same_node(node)] = plan;
+  for (const auto& [key, slot] : model.consumer_slot_of) {
+    rebased.consumer_slot_of[{same_node(key.first), same_value(key.second)}] = slot;
+  }
+  for (const auto& [node, plan] : model.plans) {
+    NodePlan& moved = rebased.plans[same_node(node)] = plan;
+    moved.root = same_node(plan.root);
+    moved.anchor = same_node(plan.anchor);
+  }
   for (const auto& [node, shift] : model.bias_correction) {
     rebased.bias_correction[same_node(node)] = shift;
   }
@@ -48,22 +71,49 @@ PreparedModel rebase(const PreparedModel& model, Graph graph) {
   return rebased;
 }
 
+// Nodes that the narrowed mapping has no QConfig for go back to float, whole patterns at a time.
+void narrow(PreparedModel& model, const QConfigMapping& mapping) {
+  check_narrowed(model.qconfig_mapping, mapping);
+  for (const auto& [id, plan] : model.plans) {
+    if (!plan.quantized || plan.standalone || mapping.find(plan.query)) continue;
+    const NodeId root = plan.root;
+    for (auto& [other, member] : model.plans) {
+      if (!member.quantized || (other != id && member.root != root)) continue;
+      member.quantized = false;
+      member.reason = "the QConfigMapping given to convert has no QConfig for it";
+    }
+  }
+}
+
 class Converter {
  public:
-  Converter(PreparedModel model, Remarks* remarks)
-      : model_(std::move(model)), graph_(model_.graph), remarks_(remarks) {}
+  Converter(PreparedModel model, const ConvertOptions& options, Remarks* remarks)
+      : model_(std::move(model)), graph_(model_.graph), options_(options), remarks_(remarks) {}
 
   Graph run() {
     const std::vector<NodeId> nodes(graph_.nodes().begin(), graph_.nodes().end());
     for (NodeId id : nodes) graph_.node(id).name = display_name(graph_, id);
     for (NodeId id : nodes) {
-      if (is_quantized(id)) convert_weights(id);
+      if (is_quantized(id)) convert_node(id);
     }
     for (const auto& [value, slot] : model_.slot_of) convert_value(value, slot);
+    for (const auto& [key, slot] : model_.consumer_slot_of) {
+      if (is_quantized(key.first)) convert_for_consumer(key.first, key.second, slot);
+    }
+    for (NodeId id : nodes) {
+      if (is_quantized(id) && model_.plans.at(id).is_custom) convert_custom(id);
+    }
+    convert_interface();
     drop_unused_constants(graph_);
     // Parameters of a quantized model fit each other: no caller may override one of them.
     std::erase_if(graph_.inputs, [&](ValueId id) { return graph_.value(id).is_constant(); });
     graph_.stage = Stage::kQuantized;
+    if (narrow_ranges_ > 0 && remarks_ != nullptr) {
+      remarks_->push_back({graph_.name, "", "rewritten",
+                           std::to_string(narrow_ranges_) +
+                               " values use a part of their dtype's range; a Clip in the file keeps "
+                               "other runtimes to it"});
+    }
     return std::move(graph_);
   }
 
@@ -90,6 +140,63 @@ class Converter {
     return entry->second;
   }
 
+  // ---- nodes
+  void convert_node(NodeId id) {
+    const NodePlan& plan = model_.plans.at(id);
+    if (!plan.reference.empty()) set_identity(graph_.node(id), plan.reference);
+    if (plan.root != kNone && plan.root != id) return;
+    switch (plan.mode) {
+      case QuantMode::kStatic: return convert_weights(id);
+      case QuantMode::kFloat16: return store_weight_as_half(graph_, id, plan.weight_input);
+      case QuantMode::kWeightOnly: return write_stored_weight(id, plan);
+      case QuantMode::kDynamic:
+        write_stored_weight(id, plan);
+        quantize_dynamically(graph_, id, dynamic_inputs_);
+        return;
+    }
+  }
+
+  // A weight that is multiplied in float, or by values whose scale is not known yet: no bias goes
+  // with it.
+  void write_stored_weight(NodeId id, const NodePlan& plan) {
+    if (plan.weight_slot < 0) return;
+    QParams qparams =
+        model_.weight_slots[static_cast<size_t>(plan.weight_slot)].observer->qparams();
+    if (plan.mode == QuantMode::kDynamic) prefer_unsigned_weight(graph_.node(id), qparams);
+    write_weight(id, static_cast<size_t>(plan.weight_input), qparams);
+  }
+
+  // Quantized in, quantized out: its inputs lose their dequantize, its outputs have no quantize.
+  void convert_custom(NodeId id) {
+    const std::string identity = op_identity(graph_.node(id));
+    for (const auto& [from, to] : options_.custom.observed_to_quantized_mapping) {
+      if (from != identity) continue;
+      set_identity(graph_.node(id), to);
+      break;
+    }
+    connect_quantized(graph_, id);
+  }
+
+  void convert_interface() {
+    const auto values_of = [&](ValueId value) {
+      const auto slot = model_.slot_of.find(value);
+      if (slot == model_.slot_of.end()) {
+        throw Error(ErrorCode::kInternal, "a quantized input or output was not observed");
+      }
+      return BorderParams{slot_values(slot->second, graph_.value(value).name),
+                          slot_qparams(slot->second).dtype};
+    };
+    const std::vector<ValueId> inputs = graph_.required_inputs();
+    for (int index : model_.custom.input_quantized_indexes) {
+      const ValueId input = inputs[static_cast<size_t>(index)];
+      quantize_input(graph_, input, values_of(input));
+    }
+    for (int index : model_.custom.output_quantized_indexes) {
+      const ValueId output = graph_.outputs[static_cast<size_t>(index)];
+      quantize_output(graph_, static_cast<size_t>(index), values_of(output));
+    }
+  }
+
   // ---- activations
   void convert_value(ValueId value, int slot) {
     const NodeId producer = graph_.value(value).producer();
@@ -109,14 +216,37 @@ class Converter {
     graph_.set_output(producer, static_cast<size_t>(index), raw);
 
     const QParamValues params = slot_values(slot, name);
-    const ValueId quantized =
-        add_quantize(graph_, {.after = producer}, raw, params, slot_qparams(slot).dtype, name);
+    if (model_.plans.at(producer).is_custom) {
+      graph_.value(raw).type.dtype = slot_qparams(slot).dtype;
+      add_dequantize(graph_, {.after = producer}, raw, params, -1, value, name);
+      return;
+    }
+    const ValueId in_range = keeps_range(producer, slot) ? raw : clip_to_range(raw, slot, name);
+    const ValueId quantized = add_quantize(graph_, {.after = graph_.value(in_range).producer()},
+                                           in_range, params, slot_qparams(slot).dtype, name);
     add_dequantize(graph_, {.after = graph_.value(quantized).producer()}, quantized, params, -1,
                    value, name);
     read_shapes_from(value, quantized);
     if (is_pinned(value)) return;
     graph_.rename_value(value, graph_.unique_name(name + "_dequantized"));
     graph_.rename_value(raw, name);
+  }
+
+  // The op hands on values of the slot that it reads, so they lie in its range already.
+  bool keeps_range(NodeId producer, int slot) const {
+    const OpDef* def = find_op(graph_, graph_.node(producer));
+    if (def == nullptr || def->observation.kind != Observation::kSameAsInput) return false;
+    const ValueId input = model_.graph.node(producer).input(0);
+    return input != kNone && input_slot(model_, producer, input) == slot;
+  }
+
+  // x where the parameters use their dtype's whole range; else Clip(x) to what they can say.
+  ValueId clip_to_range(ValueId x, int slot, const std::string& name) {
+    const QParams& qparams = slot_qparams(slot);
+    const QRange full = full_range(qparams.dtype);
+    if (qparams.quant_min <= full.quant_min && qparams.quant_max >= full.quant_max) return x;
+    ++narrow_ranges_;
+    return add_range_clip(graph_, {.after = graph_.value(x).producer()}, x, qparams, name);
   }
 
   // A name that the world outside or a body knows must stay with the value.
@@ -133,8 +263,9 @@ class Converter {
     if (users.empty()) return;
     const std::string name = graph_.value(value).name;
     const QParamValues params = slot_values(slot, name);
-    const ValueId quantized = add_quantize(graph_, {.after = graph_.value(value).producer()}, value,
-                                           params, slot_qparams(slot).dtype, name);
+    const ValueId in_range = clip_to_range(value, slot, name);
+    const ValueId quantized = add_quantize(graph_, {.after = graph_.value(in_range).producer()},
+                                           in_range, params, slot_qparams(slot).dtype, name);
     attach_dequantize({.after = graph_.value(quantized).producer()}, quantized, params, users,
                       graph_.value(value).type, name);
   }
@@ -147,6 +278,29 @@ class Converter {
     const ValueId quantized = graph_.add_initializer(
         name + "_quantized", quantize_weight(*graph_.constant(value), slot_qparams(slot)));
     attach_dequantize({.before = users.front().node}, quantized, params, users,
+                      graph_.value(value).type, name);
+  }
+
+  // A consumer with parameters of its own: one more pair, beside that of the value.
+  void convert_for_consumer(NodeId consumer, ValueId value, int slot) {
+    std::vector<Use> users;
+    for (const Use& use : graph_.value(value).uses()) {
+      if (use.node == consumer) users.push_back(use);
+    }
+    if (users.empty()) return;
+    const std::string name = graph_.value(value).name + "_for_" + graph_.node(consumer).name;
+    const QParamValues params = slot_values(slot, name);
+    if (graph_.value(value).is_constant()) {
+      const ValueId quantized = graph_.add_initializer(
+          name + "_quantized", quantize_weight(*graph_.constant(value), slot_qparams(slot)));
+      attach_dequantize({.before = consumer}, quantized, params, users, graph_.value(value).type,
+                        name);
+      return;
+    }
+    const ValueId in_range = clip_to_range(value, slot, name);
+    const ValueId quantized = add_quantize(graph_, {.after = graph_.value(in_range).producer()},
+                                           in_range, params, slot_qparams(slot).dtype, name);
+    attach_dequantize({.after = graph_.value(quantized).producer()}, quantized, params, users,
                       graph_.value(value).type, name);
   }
 
@@ -174,9 +328,17 @@ class Converter {
     std::vector<Use> users;
     for (const Use& use : graph_.value(value).uses()) {
       const Node& node = graph_.node(use.node);
-      const OpDef* def = find_op(graph_, node);
-      if (!is_quantized(use.node) || !def) continue;
+      if (!is_quantized(use.node)) continue;
       if (use.index >= static_cast<int32_t>(node.inputs().size())) continue;
+      const OpDef* def = find_op(graph_, node);
+      if (!def) {
+        // Only a custom module may be an operator that is not known: all it reads is data.
+        users.push_back(use);
+        continue;
+      }
+      if (model_.consumer_slot_of.contains({use.node, value})) continue;
+      const NodePlan& plan = model_.plans.at(use.node);
+      if (plan.mode != QuantMode::kStatic) continue;
       const Role role = def->role(static_cast<size_t>(use.index));
       if (role == Role::kActivation || role == Role::kWeight) users.push_back(use);
     }
@@ -202,11 +364,9 @@ class Converter {
     if (slot < 0) return;
     QParams weight_qparams;
     if (fold_gemm_factors(graph_, id)) {
-      const auto observer = make_observer(model_.weight_slots[static_cast<size_t>(slot)].spec);
+      const ObserverSpec& spec = model_.weight_slots[static_cast<size_t>(slot)].spec;
       const Tensor& scaled = *graph_.constant(graph_.node(id).input(1));
-      Tensor copy = scaled;
-      observer->observe({scaled.dtype(), Layout::kPlain, scaled.shape(), copy.mutable_raw()});
-      weight_qparams = observer->qparams();
+      weight_qparams = observe_weight(spec, scaled, spec.ch_axis)->qparams();
     } else {
       weight_qparams = model_.weight_slots[static_cast<size_t>(slot)].observer->qparams();
     }
@@ -219,15 +379,15 @@ class Converter {
     std::optional<std::vector<float>> bias = corrected_bias(id, *weighted);
     const bool has_bias =
         bias && std::any_of(bias->begin(), bias->end(), [](float b) { return b != 0.0f; });
-    const auto input_slot = model_.slot_of.find(graph_.node(id).input(0));
-    const bool writes_bias = weighted->bias_input && input_slot != model_.slot_of.end() && bias &&
+    const int slot_of_input = input_slot(model_, id, graph_.node(id).input(0));
+    const bool writes_bias = weighted->bias_input && slot_of_input >= 0 && bias &&
                              (has_bias || graph_.node(id).input(*weighted->bias_input) != kNone);
     if (writes_bias) {
-      const float input_scale = slot_qparams(input_slot->second).scale[0];
+      const float input_scale = slot_qparams(slot_of_input).scale[0];
       guard_bias(id, *weighted, *bias, input_scale, weight_qparams);
       write_bias(id, *weighted, *bias, bias_scales(input_scale, weight_qparams));
     }
-    write_weight(id, *weighted, weight_qparams);
+    write_weight(id, weighted->weight_input, weight_qparams);
   }
 
   std::optional<std::vector<float>> corrected_bias(NodeId id, const WeightedNode& weighted) const {
@@ -251,12 +411,12 @@ class Converter {
                              " weight channels were enlarged so that the bias fits int32"});
   }
 
-  void write_weight(NodeId id, const WeightedNode& weighted, const QParams& qparams) {
-    const ValueId weight = graph_.node(id).input(weighted.weight_input);
+  void write_weight(NodeId id, size_t weight_input, const QParams& qparams) {
+    const ValueId weight = graph_.node(id).input(weight_input);
     const auto rounded = model_.rounded_weight.find(id);
     const bool is_own = rounded != model_.rounded_weight.end();
     auto [entry, fresh] = shared_weights_.try_emplace(
-        {weight, is_own ? id : kNone, qparams.scale, qparams.zero_point}, kNone);
+        {weight, is_own ? id : kNone, qparams.dtype, qparams.scale, qparams.zero_point}, kNone);
     ValueId& shared = entry->second;
     if (fresh) {
       const std::string name = graph_.value(weight).name;
@@ -267,7 +427,7 @@ class Converter {
       shared = graph_.add_value(name + "_dequantized", graph_.value(weight).type);
       add_dequantize(graph_, {.before = id}, quantized, params, qparams.axis, shared, name);
     }
-    graph_.set_input(id, weighted.weight_input, shared);
+    graph_.set_input(id, weight_input, shared);
   }
 
   void write_bias(NodeId id, const WeightedNode& weighted, const std::vector<float>& bias,
@@ -288,13 +448,17 @@ class Converter {
 
   PreparedModel model_;
   Graph graph_;
+  const ConvertOptions& options_;
   Remarks* remarks_;
+  int narrow_ranges_ = 0;
+  DynamicInputs dynamic_inputs_;
   std::map<int, QParams> qparams_;
   std::map<int, QParamValues> slot_values_;
   // One int8 copy for all nodes that share a float weight, its scales and its rounding.
   struct WeightKey {
     ValueId weight;
     NodeId rounded_for;
+    DType dtype;
     std::vector<float> scale;
     std::vector<int32_t> zero_point;
     auto operator<=>(const WeightKey&) const = default;
@@ -304,11 +468,19 @@ class Converter {
 
 }  // namespace
 
-Graph convert(const PreparedModel& model, Remarks* remarks) {
-  if (model.graph.opset() >= kQdqOpset || model.slot_of.empty()) {
-    return Converter(model, remarks).run();
+Graph convert(const PreparedModel& model, const ConvertOptions& options, Remarks* remarks) {
+  PreparedModel narrowed = model;
+  if (options.qconfig_mapping) narrow(narrowed, *options.qconfig_mapping);
+  const int64_t opset = opset_for(model);
+  const bool is_quantized = std::ranges::any_of(
+      narrowed.plans, [](const auto& plan) { return plan.second.quantized; });
+  if (model.graph.opset() >= opset || !is_quantized) {
+    return Converter(std::move(narrowed), options, remarks).run();
   }
-  return Converter(rebase(model, upgrade_opset(model.graph, kQdqOpset)), remarks).run();
+  PreparedModel rebased = rebase(narrowed, upgrade_opset(model.graph, opset));
+  return Converter(std::move(rebased), options, remarks).run();
 }
+
+Graph convert(const PreparedModel& model, Remarks* remarks) { return convert(model, {}, remarks); }
 
 }  // namespace eightfold

@@ -16,6 +16,15 @@ void store(Tensor& tensor, std::span<const int32_t> values, QRange range) {
   }
 }
 
+// Two elements per byte, the first one in the low half.
+void store_packed(Tensor& tensor, std::span<const int32_t> values, QRange range) {
+  auto* bytes = static_cast<uint8_t*>(tensor.mutable_raw());
+  for (size_t i = 0; i < values.size(); ++i) {
+    const int64_t q = std::clamp<int64_t>(values[i], range.quant_min, range.quant_max);
+    bytes[i / 2] = static_cast<uint8_t>(bytes[i / 2] | ((q & 15) << (i % 2 * 4)));
+  }
+}
+
 ValueType typed_like(const Value& value, DType dtype) { return {dtype, value.type.dims, {}}; }
 
 }  // namespace
@@ -27,6 +36,8 @@ Tensor integer_tensor(DType dtype, Shape shape, std::span<const int32_t> values)
     case DType::kUint8: store<uint8_t>(tensor, values, range); break;
     case DType::kInt8: store<int8_t>(tensor, values, range); break;
     case DType::kInt32: store<int32_t>(tensor, values, range); break;
+    case DType::kUint4:
+    case DType::kInt4: store_packed(tensor, values, range); break;
     default:
       throw Error(ErrorCode::kInvalidType,
                   "cannot store quantized values as " + std::string(dtype_name(dtype)),
@@ -78,6 +89,23 @@ NodeId add_dequantize(Graph& graph, Place place, ValueId quantized, QParamValues
   std::vector<ValueId> inputs{quantized, params.scale};
   if (params.zero_point != kNone) inputs.push_back(params.zero_point);
   return place_node(graph, place, std::move(node), std::move(inputs), {output});
+}
+
+ValueId add_range_clip(Graph& graph, Place place, ValueId x, const QParams& qparams,
+                       std::string_view base) {
+  const std::string prefix(base);
+  const auto bound = [&](const char* name, int64_t q) {
+    const float real = dequantize(static_cast<int32_t>(q), qparams.scale[0], qparams.zero_point[0]);
+    return graph.add_initializer(prefix + name, Tensor::scalar(real));
+  };
+  const ValueId lo = bound("_lowest", qparams.quant_min), hi = bound("_highest", qparams.quant_max);
+  const ValueId clipped =
+      graph.add_value(graph.unique_name(prefix + "_in_range"), graph.value(x).type);
+  Node node;
+  node.op_type = "Clip";
+  node.name = prefix + "_Clip";
+  place_node(graph, place, std::move(node), {x, lo, hi}, {clipped});
+  return clipped;
 }
 
 void drop_unused_constants(Graph& graph) {

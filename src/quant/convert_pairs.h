@@ -21,7 +21,7 @@ struct QParamValues {
   ValueId zero_point = kNone;
 };
 
-// A tensor of `dtype` (uint8, int8 or int32) holding `values`, saturated.
+// A tensor of `dtype` (uint8, int8, int32, or 4 bits packed) holding `values`, saturated.
 Tensor integer_tensor(DType dtype, Shape shape, std::span<const int32_t> values);
 
 // <base>_scale and <base>_zero_point: scalars per tensor, vectors per channel.
@@ -41,6 +41,10 @@ ValueId add_quantize(Graph& graph, Place place, ValueId value, QParamValues para
 // `output` = DequantizeLinear(quantized); axis < 0: per tensor.
 NodeId add_dequantize(Graph& graph, Place place, ValueId quantized, QParamValues params, int axis,
                       ValueId output, std::string_view base);
+
+// Clip(x) to the reals that the parameters' range stands for; returns the new value.
+ValueId add_range_clip(Graph& graph, Place place, ValueId x, const QParams& qparams,
+                       std::string_view base);
 
 // Forgets constants nobody uses any more (float weights after convert, parameters after lower).
 void drop_unused_constants(Graph& graph);

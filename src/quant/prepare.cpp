@@ -58,6 +58,7 @@ class Preparer {
       plan.root = plan.anchor = id;
       plan.near_misses = patterns_.near_misses(id);
       plan.query = qconfigs_.query_of(id);
+      plan.standalone = patterns_.is_standalone(id);
       plan.reason = decide(id, plan);
       plan.quantized = plan.reason.empty();
       if (!plan.quantized) remark(id, plan.reason);
@@ -108,7 +109,8 @@ class Preparer {
       observation = kShare;
       if (std::string reason = reuse_input(id, plan); !reason.empty()) return reason;
     }
-    const int weight = weight_input(id, config, *def);
+    const int weight = weight_input(id, config, *def, plan.qconfig);
+    plan.weight_input = weight;
     const QConfigUse use{plan.qconfig, weight >= 0, has_constant_bias(graph_, id, def)};
     std::string reason = why_unsupported(config, use);
     const auto mode = mode_of(plan.qconfig);
@@ -142,11 +144,18 @@ class Preparer {
         .at(display_name(graph_, id), graph_.node(id).op_type);
   }
 
-  int weight_input(NodeId id, const BackendPatternConfig& config, const OpDef& def) const {
+  // By the row's roles, or as the backend counts them: the table of an embedding is a weight where
+  // it is not observed as data.
+  int weight_input(NodeId id, const BackendPatternConfig& config, const OpDef& def,
+                   const QConfig& qconfig) const {
     const auto index = config.input_type_to_index.find("weight");
     if (index == config.input_type_to_index.end()) return constant_weight_input(graph_, id, def);
-    const ValueId value = graph_.node(id).input(static_cast<size_t>(index->second));
-    return graph_.constant(value) != nullptr ? index->second : -1;
+    const auto input = static_cast<size_t>(index->second);
+    const bool is_data =
+        def.role(input) == Role::kActivation && mode_of(qconfig) == QuantMode::kStatic;
+    const Tensor* weight = graph_.constant(graph_.node(id).input(input));
+    const bool fits = weight != nullptr && weight->dtype() == DType::kFloat32;
+    return fits && !is_data ? index->second : -1;
   }
 
   // The root module is swapped for the reference module of its backend at convert.
@@ -231,10 +240,9 @@ class Preparer {
   }
 
   std::string observe(NodeId id, const OpDef& def, int weight, NodePlan& plan) try {
-    const Node& node = graph_.node(id);
     if (weight >= 0 && plan.mode != QuantMode::kFloat16) {
       plan.weight_slot =
-          weights_.observe(id, def, node.input(static_cast<size_t>(weight)), plan.qconfig.weight);
+          weights_.observe(id, def, static_cast<size_t>(weight), plan.qconfig.weight);
     }
     if (plan.mode == QuantMode::kStatic) observe_inputs(id, input_spec(id, plan));
     return {};

@@ -32,6 +32,7 @@ class PatternTable {
                const PrepareCustomConfig& custom);
 
   const Scope& scope_of(NodeId node) const;
+  bool is_standalone(NodeId node) const { return scope_of_[static_cast<size_t>(node)] != 0; }
   // The claim on the node; null when no pattern claims it.
   const Claim* claim_of(NodeId node) const;
   // The config of the node as an op of its own; null when its backend does not know it.

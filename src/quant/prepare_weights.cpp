@@ -8,7 +8,10 @@ namespace {
 
 // The axis of the row as an axis of this weight; -1 where there is no output channel to go by
 // (a MatMul constant that is a vector, or a stack of matrices).
-int channel_axis(const Node& node, const OpDef& def, int rank) {
+int channel_axis(const Node& node, const OpDef& def, size_t input, int rank) {
+  if (def.role(input) == Role::kActivation) {
+    return rank == 2 && node.int_attribute("axis", 0) == 0 ? 0 : -1;
+  }
   if (def.weight_axis == nullptr) return -1;
   if (def.quantized.operands == QuantizedOperands::kBinary && rank != 2) return -1;
   int axis = def.weight_axis(node);
@@ -55,9 +58,11 @@ std::shared_ptr<Observer> observe_weight(const ObserverSpec& spec, const Tensor&
   return std::make_shared<SettledObserver>(*observer, std::move(qparams));
 }
 
-int WeightTable::observe(NodeId id, const OpDef& def, ValueId weight, const ObserverSpec& spec) {
+int WeightTable::observe(NodeId id, const OpDef& def, size_t input, const ObserverSpec& spec) {
+  const Node& node = model_.graph.node(id);
+  const ValueId weight = node.input(input);
   const Tensor& tensor = *model_.graph.constant(weight);
-  const int axis = channel_axis(model_.graph.node(id), def, static_cast<int>(tensor.rank()));
+  const int axis = channel_axis(node, def, input, static_cast<int>(tensor.rank()));
   ObserverSpec fitted = spec;
   if (is_per_channel(spec.qscheme)) {
     if (axis < 0) {

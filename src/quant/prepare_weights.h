@@ -13,9 +13,10 @@ namespace eightfold {
 class WeightTable {
  public:
   explicit WeightTable(PreparedModel& model) : model_(model) {}
-  // Index into weight_slots of the observer of `weight`, made by the qconfig along the row's
-  // output-channel axis; nodes that share weight, axis and spec share it. Throws kInvalidData.
-  int observe(NodeId node, const OpDef& def, ValueId weight, const ObserverSpec& spec);
+  // Index into weight_slots of the observer of the constant at that input, made by the qconfig
+  // along the row's output-channel axis (the rows of an embedding's table); nodes that share
+  // weight, axis and spec share it. Throws kInvalidData.
+  int observe(NodeId node, const OpDef& def, size_t input, const ObserverSpec& spec);
 
  private:
   PreparedModel& model_;

@@ -62,12 +62,14 @@ struct NodePlan {
   std::string reason;   // when it stays float
   std::string pattern;  // the backend pattern that claimed it
   std::vector<NearPattern> near_misses;
-  NodeId root = kNone, anchor = kNone;  // of that match; the node itself when it is a single op
+  NodeId root = kNone, anchor = kNone;  // of that match; the node itself, or kNone, for a single op
   std::string reference;  // identity that it takes in the reference model; "": its own
   bool is_custom = false;  // a custom module: its inputs are quantized only, its outputs dequantized
   QConfig qconfig;
   QConfigMapping::Query query;  // how the mapping was asked for it
-  int weight_slot = -1;  // into weight_slots: observer of the weight, already run
+  bool standalone = false;  // of a standalone module, which has a mapping of its own
+  int weight_input = -1;    // index of the constant weight among its inputs; -1: none
+  int weight_slot = -1;     // into weight_slots: observer of the weight, already run
 };
 
 struct PreparedModel {

@@ -170,7 +170,7 @@ TEST_CASE("a sigmoid's output is fixed, its input ordinary", "[prepare]") {
   const bool is_signed = GENERATE(false, true);
   QConfig qconfig = default_qconfig();
   if (is_signed) qconfig.activation.dtype = DType::kInt8;
-  m.mapping.set_global(qconfig);
+  m.mapping = qconfig_mapping_around(qconfig, "exact8");
   m.prepare(y);
   CHECK(m.spec(conv).observer == "HistogramObserver");
   CHECK(m.spec(y).observer == "FixedQParamsObserver");
@@ -315,7 +315,8 @@ TEST_CASE("MatMul of two computed values runs on integers beside integers", "[pr
   CHECK(m.plan(y).weight_slot == -1);
 }
 
-TEST_CASE("one value is quantized in one way", "[prepare]") {
+// mixed_dtypes, multiple_qconfigs_for_single_value
+TEST_CASE("a value read in two dtypes is observed once for each", "[prepare]") {
   Model m;
   QConfig is_signed = default_qconfig();
   is_signed.activation.dtype = DType::kInt8;
@@ -324,7 +325,11 @@ TEST_CASE("one value is quantized in one way", "[prepare]") {
   m.g.output(a);
   m.prepare(b);
   CHECK(m.plan(a).quantized);
-  CHECK(m.plan(b).reason == "its input 'x' is quantized as uint8 for another node");
+  CHECK(m.plan(b).quantized);
+  CHECK(m.spec(m.x).dtype == DType::kUint8);
+  const int slot = m.prepared.consumer_slot_of.at({m.node(b), m.prepared.graph.find_value("x")});
+  CHECK(m.prepared.slots[static_cast<size_t>(slot)].spec.dtype == DType::kInt8);
+  CHECK(m.prepared.slots.size() == 4);
 }
 
 TEST_CASE("dtypes that the backend does not take are a reason, not an error", "[prepare]") {
