@@ -1,6 +1,6 @@
 // explain: what a backend and a mapping would do with a model, node by node, and why.
 //
-// Runs fuse and prepare, needs no data. Every node of the fused graph has a row: the pattern that
+// Runs the route to the lowered graph with made-up ranges, so it needs no data. Every node of the fused graph has a row: the pattern that
 // claimed it or those that nearly did, its dtypes, its observers and whom it shares them with, and
 // the operator and kernel that it will run on.
 #pragma once

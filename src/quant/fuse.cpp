@@ -243,6 +243,7 @@ struct Fusing::Impl {
     }
     remarks.push_back(describe(rule, match, root->node));
     const std::vector<Attribute> preserved = preserved_of(match);
+    std::vector<std::string> joined = members_of(match);
     const ValueId made = graph.node(match.anchor).output(0);
     if (rule.fuser.rewrite != nullptr) {
       rule.fuser.rewrite(graph, match);
@@ -251,6 +252,7 @@ struct Fusing::Impl {
     }
     const NodeId producer = made == kNone ? kNone : graph.value(made).producer();
     if (producer == kNone) return;
+    members[display_name(graph, producer)] = std::move(joined);
     for (const Attribute& attribute : preserved) {
       Node& node = graph.node(producer);
       if (!node.has_attribute(attribute.name)) node.set_attribute(attribute.name, attribute.value);
@@ -277,6 +279,22 @@ struct Fusing::Impl {
     if (fused.op.empty()) fused.op = rule.config->fused_module;
     const NodeId made = fuse_match(graph, match, root.node, values, fused);
     settled.insert({rule.config, made});
+  }
+
+  // In graph order, with all that was joined to them before.
+  std::vector<std::string> members_of(const Match& match) {
+    std::vector<std::string> all;
+    for (size_t i = match.claimed.size(); i-- > 0;) {
+      const std::string name = display_name(graph, match.claimed[i]);
+      const auto known = members.find(name);
+      if (known == members.end()) {
+        all.push_back(name);
+      } else {
+        all.insert(all.end(), known->second.begin(), known->second.end());
+        members.erase(known);
+      }
+    }
+    return all;
   }
 
   std::vector<Attribute> preserved_of(const Match& match) const {
@@ -316,7 +334,8 @@ struct Fusing::Impl {
           std::any_of(near_misses.begin(), near_misses.end(),
                       [&](const NearMiss& other) { return says_the_same(other, *miss); });
       const Rule& rule = *active[static_cast<size_t>(miss->pattern)];
-      misses.push_back({rule.config, *miss});
+      misses.push_back({display_name(graph, miss->node),
+                        {to_text(rule.config->pattern()), fuser_text(rule) + ": " + miss->reason}});
       if (told_by_smaller) continue;
       remarks.push_back({display_name(graph, miss->node), graph.node(miss->node).op_type,
                          "not_fused", fuser_text(rule) + ": " + miss->reason});
@@ -335,6 +354,7 @@ struct Fusing::Impl {
   std::vector<Question> questions;
   std::vector<NearMiss> near_misses;
   std::vector<Miss> misses;
+  std::map<std::string, std::vector<std::string>> members;
   Remarks remarks;
   // Matches that the general fuser or the caller is done with, and why the caller declined.
   using Place = std::pair<const BackendPatternConfig*, NodeId>;
@@ -357,6 +377,9 @@ const Graph& Fusing::graph() const { return impl_->graph; }
 const std::vector<Question>& Fusing::questions() const { return impl_->questions; }
 void Fusing::answer(const std::vector<Reply>& replies) { impl_->answer(replies); }
 const std::vector<Fusing::Miss>& Fusing::misses() const { return impl_->misses; }
+const std::map<std::string, std::vector<std::string>>& Fusing::members() const {
+  return impl_->members;
+}
 
 Graph Fusing::finish(Remarks* remarks) {
   Graph& graph = impl_->graph;

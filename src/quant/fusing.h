@@ -60,12 +60,14 @@ class Fusing {
   // the graph as it was.
   void answer(const std::vector<Reply>& replies);
   Graph finish(Remarks* remarks = nullptr);
-  // What came close and was not fused, by pattern: for explain. Nodes are of finish()'s graph.
+  // For explain: what came close at a node and was not fused, and of which nodes of the file each
+  // fused node was made. Nodes by name.
   struct Miss {
-    const BackendPatternConfig* config;
-    NearMiss near_miss;
+    std::string node;
+    NearPattern near;
   };
   const std::vector<Miss>& misses() const;
+  const std::map<std::string, std::vector<std::string>>& members() const;
 
  private:
   struct Impl;

@@ -3,11 +3,13 @@
 // Every op whose row has an int8 form, whose data inputs come from
 // DequantizeLinear and whose output goes to QuantizeLinear (a clamp may stand
 // between) becomes its int8 operator; integers then flow from op to op. What
-// does not fit stays dequantize - op - quantize, with a remark that says why.
+// does not fit stays dequantize - op - quantize, with a remark that says why. Forms that are not
+// static: lower_dynamic.h.
 #include <algorithm>
 
 #include "ops/op.h"
 #include "quant/convert_pairs.h"
+#include "quant/lower_dynamic.h"
 #include "quant/lower_forms.h"
 #include "quant/route.h"
 
@@ -41,6 +43,10 @@ class Lowering {
     std::string why;
     if (is_quantize(graph_.node(id))) {
       lower_rescale(id);
+    } else if (is_dynamic(graph_, id)) {
+      if (!lower_dynamic(graph_, id, &why)) explain(id, why);
+    } else if (graph_.node(id).is("Gather") && lower_embedding(graph_, id, &why)) {
+      return;
     } else if (const auto clamp = clamp_of(graph_, id)) {
       if (!lower_clamp(id, *clamp, &why)) explain(id, why);
     } else {

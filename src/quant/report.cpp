@@ -16,8 +16,10 @@ bool runs_on_integers(const Graph& graph, const Node& node) {
   const auto integer = [&](ValueId id) {
     return id != kNone && is_quantized_int8(graph.value(id).type.dtype);
   };
+  const ValueId output = node.output(0);
+  const bool sums = output != kNone && graph.value(output).type.dtype == DType::kInt32;
   return !is_quantize(node) && !is_dequantize(node) && integer(node.input(0)) &&
-         integer(node.output(0));
+         (integer(output) || sums);
 }
 
 std::map<std::string, bool> integer_nodes(const Graph& lowered) {
@@ -36,7 +38,10 @@ std::string reason_for(const ReportInputs& inputs, NodeId id, const std::string&
     if (remark->node == name && remark->kind == "float") return remark->reason;
   }
   const auto plan = inputs.prepared->plans.find(id);
-  return plan == inputs.prepared->plans.end() ? "" : plan->second.reason;
+  if (plan == inputs.prepared->plans.end()) return "";
+  const bool stored = plan->second.quantized && (plan->second.mode == QuantMode::kWeightOnly ||
+                                                 plan->second.mode == QuantMode::kFloat16);
+  return stored ? "only its weight is stored smaller, it computes in float" : plan->second.reason;
 }
 
 std::string weight_scheme(const PreparedModel& prepared, NodeId id) {

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "quant/explain.h"
 #include "quant/report.h"
 
 namespace eightfold {
@@ -83,6 +84,51 @@ std::string to_json(const Comparison& comparison, int indent) {
   const Json json{{"samples", comparison.samples},
                   {"outputs", array_of(comparison.outputs, output)},
                   {"layers", array_of(comparison.layers, layer)}};
+  return dumped(json, indent);
+}
+
+// ---------------------------------------------------------------- explain
+namespace {
+
+Json near_json(const NearPattern& near) {
+  return {{"pattern", near.pattern}, {"reason", near.reason}};
+}
+
+Json observed_json(const ObservedValue& seen) {
+  Json json{{"value", seen.value},
+            {"role", seen.role},
+            {"observer", seen.observer},
+            {"dtype", seen.dtype},
+            {"quantMin", seen.quant_min},
+            {"quantMax", seen.quant_max}};
+  if (seen.slot >= 0) json["slot"] = seen.slot;
+  if (!seen.shared_with.empty()) json["sharedWith"] = seen.shared_with;
+  return json;
+}
+
+Json explained_json(const NodeExplanation& node) {
+  return {{"node", node.node},
+          {"opType", node.op_type},
+          {"quantized", node.quantized},
+          {"mode", node.mode},
+          {"pattern", node.pattern},
+          {"members", node.members},
+          {"nearMisses", array_of(node.near_misses, near_json)},
+          {"reason", node.reason},
+          {"dtypes", node.dtypes},
+          {"observed", array_of(node.observed, observed_json)},
+          {"runsAs", node.runs_as},
+          {"kernel", node.kernel}};
+}
+
+}  // namespace
+
+std::string to_json(const Explanation& explanation, int indent) {
+  const Json json{{"backend", explanation.backend},
+                  {"quantized", explanation.quantized},
+                  {"floatNodes", explanation.float_nodes},
+                  {"nodes", array_of(explanation.nodes, explained_json)},
+                  {"remarks", array_of(explanation.remarks, remark_json)}};
   return dumped(json, indent);
 }
 
