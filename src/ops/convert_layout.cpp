@@ -54,7 +54,8 @@ Layout input_layout(const OpDef& op, size_t i, const TensorInfo& input, size_t o
   if (rank < kMinimumRank) return Layout::kPlain;
   switch (op.layout) {
     case LayoutRule::kPlain: return Layout::kPlain;
-    case LayoutRule::kChannelsLast: return i == 0 ? Layout::kChannelsLast : Layout::kPlain;
+    case LayoutRule::kChannelsLast:
+      return op.role(i) == Role::kActivation ? Layout::kChannelsLast : Layout::kPlain;
     case LayoutRule::kFollow: return rank == output_rank ? output : Layout::kPlain;
   }
   return Layout::kPlain;

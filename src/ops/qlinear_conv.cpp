@@ -1,12 +1,17 @@
-// QLinearConv and ConvInteger on channels-last pixels. Source: ONNX QLinearConv, ConvInteger.
+// QLinearConv, ConvInteger and eightfold:QLinearConvAdd on channels-last pixels.
+// Source: ONNX QLinearConv, ConvInteger.
 //
 //   acc[o] = bias[o] + sum over window of (x - zx) * (w[o] - zw[o])
-//   QLinearConv: y = clamp(round_half_even(acc * (sx * sw[o] / sy)) + zy)      ConvInteger: y = acc
-// One group per channel runs on the depthwise kernel, everything else on the dense one.
+//   QLinearConv:    y = clamp(round_half_even(acc * (sx * sw[o] / sy)) + zy)    ConvInteger: y =
+//   acc QLinearConvAdd: y = clamp(round_half_even(r) + zy), z shaped like y,
+//                   r = float(acc) * (sx * sw[o] / sy) + float(z - zz) * (sz / sy)   in float32
+// One group per channel runs on the depthwise kernel, everything else on the dense one. A residual
+// takes its sums from the dense kernel as floats, one image at a time.
 #include <memory>
 #include <optional>
 
 #include "kernels/int8.h"
+#include "kernels/kernels.h"
 #include "ops/qlinear_rows.h"
 #include "ops/quantized_operands.h"
 #include "ops/spatial.h"
@@ -16,14 +21,17 @@ namespace {
 
 // Where each operator keeps its operands.
 struct Form {
-  size_t weight, weight_zero, input_zero, bias;
+  size_t weight, weight_zero, input_zero, bias, residual;
   bool requantizes;
+  bool adds() const { return residual != kAbsent; }
+  static constexpr size_t kAbsent = 99;
 };
-constexpr size_t kAbsent = 99;
-constexpr Form kQLinear{3, 5, 2, 8, true};
-constexpr Form kInteger{1, 3, 2, kAbsent, false};
+constexpr Form kQLinear{3, 5, 2, 8, Form::kAbsent, true};
+constexpr Form kAdding{3, 5, 2, 8, 9, true};
+constexpr Form kInteger{1, 3, 2, Form::kAbsent, Form::kAbsent, false};
 const Form& form_of(const Node& node) {
-  return node.op_type == "ConvInteger" ? kInteger : kQLinear;
+  if (node.op_type == "ConvInteger") return kInteger;
+  return node.op_type == "QLinearConvAdd" ? kAdding : kQLinear;
 }
 
 struct PackedConv {
@@ -32,6 +40,8 @@ struct PackedConv {
   int32_t input_zero = 0;  // of QLinearConv; ConvInteger reads its own when it runs
   Int8Output out;
   int64_t in_channels = 0, out_channels = 0;
+  int32_t residual_zero = 0;
+  float residual_scale = 0;  // sz / sy
 };
 
 // The weights [O, C / groups, spatial...] with their parameters, one entry per output channel.
@@ -106,6 +116,11 @@ void read_requantization(const PackContext& context, ConvWeights& conv, PackedCo
   }
   packed.input_zero = x.tensor_zero();
   packed.out = output_of(node, y.dtype, y.tensor_zero());
+  if (form_of(node).adds()) {
+    const OperandQParams z = read_tensor_qparams(node, context.constants, 10, 11);
+    packed.residual_zero = z.tensor_zero();
+    packed.residual_scale = z.tensor_scale() / y.tensor_scale();
+  }
   if (node.input(8) == kNone) return;
   const Tensor* bias = context.constant(8);
   if (!bias) context.fail(ErrorCode::kUnsupportedModel, "the bias is not a constant");
@@ -141,7 +156,7 @@ OpState pack_conv(const PackContext& context) {
   packed->in_channels = groups * shape[1];
   packed->out_channels = shape[0];
   if (form.requantizes) read_requantization(context, conv, *packed);
-  if (form.requantizes && groups > 1 && shape[1] == 1) {
+  if (form.requantizes && !form.adds() && groups > 1 && shape[1] == 1) {
     packed->depthwise = pack_channels(conv);
   } else {
     packed->groups = pack_groups(conv);
@@ -152,7 +167,20 @@ OpState pack_conv(const PackContext& context) {
 struct ConvPlan {
   ConvShape shape;
   bool is_signed;
+  bool residual_signed = false;
+  size_t sums_at = 0;  // bytes of the scratch before the sums that a residual is added to
 };
+
+void plan_residual(PlanContext& context, size_t residual, ConvPlan& plan) {
+  if (!context.has_input(residual) || context.inputs[residual].shape != context.outputs[0].shape) {
+    context.fail(ErrorCode::kInvalidShape, "the residual is not of the output's shape " +
+                                               shape_text(context.outputs[0].shape));
+  }
+  plan.residual_signed = is_signed_input(context, residual);
+  plan.sums_at = (context.scratch_bytes + kAlignment - 1) / kAlignment * kAlignment;
+  const int64_t sums = plan.shape.window.out_size() * plan.shape.out_channels;
+  context.scratch_bytes = plan.sums_at + static_cast<size_t>(sums) * sizeof(float);
+}
 
 OpState plan_conv(PlanContext& context) {
   const Form& form = form_of(context.node);
@@ -172,7 +200,33 @@ OpState plan_conv(PlanContext& context) {
   context.scratch_bytes = packed.depthwise
                               ? depthwise_scratch_bytes(*packed.depthwise, plan->shape.window)
                               : dense_scratch_bytes(packed.groups[0]);
+  if (form.adds()) plan_residual(context, form.residual, *plan);
   return plan;
+}
+
+void run_with_residual(RunContext& context, Int8Input input) {
+  const auto& packed = context.packed_as<PackedConv>();
+  const auto& plan = context.plan_as<ConvPlan>();
+  const ConvShape& shape = plan.shape;
+  const int64_t in_image = shape.window.in_size() * shape.in_channels;
+  const int64_t out_image = shape.window.out_size() * shape.out_channels;
+  ConvShape image = shape;
+  image.batch = 1;
+  auto* sums = reinterpret_cast<float*>(context.scratch + plan.sums_at);
+  const auto* x = static_cast<const uint8_t*>(input.data);
+  const auto* z = context.inputs[kAdding.residual].as<uint8_t>();
+  auto* y = context.outputs[0].as<uint8_t>();
+  for (int64_t n = 0; n < shape.batch; ++n) {
+    input.data = x + n * in_image;
+    conv_int8(packed.groups, input, {sums, DType::kFloat32}, image, context.scratch);
+    ResidualRunInt8 run{sums,
+                        {z + n * out_image, plan.residual_signed, packed.residual_zero},
+                        packed.residual_scale,
+                        out_image,
+                        packed.out};
+    run.out.data = y + n * out_image;
+    select<ResidualInt8>()->run(run);
+  }
 }
 
 void run_conv(RunContext& context) {
@@ -183,6 +237,7 @@ void run_conv(RunContext& context) {
     input.zero_point =
         plan.is_signed ? *context.inputs[2].as<int8_t>() : *context.inputs[2].as<uint8_t>();
   }
+  if (form_of(context.node).adds()) return run_with_residual(context, input);
   Int8Output out = packed.out;
   out.data = context.outputs[0].data;
   if (packed.depthwise) {
@@ -240,6 +295,13 @@ std::vector<OpDef> qlinear_conv_rows() {
                     Role::kParameter,  Role::kParameter, Role::kBias};
   std::vector<OpDef> rows = with_twin(qlinear);
   rows.push_back(integer);
+  OpDef adding = qlinear;
+  adding.domain = kEightfoldDomain;
+  adding.op_type = "QLinearConvAdd";
+  adding.since = 1;
+  adding.inputs.insert(adding.inputs.end(),
+                       {Role::kActivation, Role::kParameter, Role::kParameter});
+  rows.push_back(adding);
   return rows;
 }
 
