@@ -44,10 +44,10 @@ ValueId dequantized(Graph& graph, NodeId id, size_t first, int axis) {
   const ValueId data = node.input(first), scale = node.input(first + 1);
   const QParamValues params{scale, node.input(first + 2)};
   const Tensor* scales = graph.constant(scale);
+  const bool per_channel = scales && scales->size() > 1;
   const std::string name = graph.value(data).name;
   const ValueId output = graph.add_value(graph.unique_name(name + "_dequantized"),
                                          {DType::kFloat32, graph.value(data).type.dims, {}});
-  const bool per_channel = scales && scales->size() > 1;
   add_dequantize(graph, {.before = id}, data, params, per_channel ? axis : -1, output, name);
   return output;
 }
@@ -118,7 +118,7 @@ void set_clamp(Node& node, const IntegerBounds& bounds, float scale, int32_t zer
 std::vector<NodeId> split_integer_residual(Graph& graph, NodeId id) {
   const Node& node = graph.node(id);
   const ValueId y_scale = node.input(6), y_zero = node.input(7), bias = node.input(8);
-  const Tensor& zero = *graph.constant(y_zero);
+  const Tensor zero = *graph.constant(y_zero);
   const IntegerBounds bounds = take_bounds(graph, id, zero.dtype());
   const ValueId x = dequantized(graph, id, 0, -1), w = dequantized(graph, id, 3, 0);
   const ValueId b = dequantized_bias(graph, id, bias, 1, 4), z = dequantized(graph, id, 9, -1);
