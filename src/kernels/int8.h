@@ -184,6 +184,16 @@ struct ResidualRunInt8 {
 struct ResidualInt8 {
   void (*run)(const ResidualRunInt8& call);
 };
+// conv_int8 with a residual of the output's shape: output kUint8 or kInt8, the weights' scales as
+// above. The sums are made some rows of the output at a time.
+struct ResidualOperand {
+  Int8Input z;
+  float scale;  // sz / sy
+};
+size_t residual_scratch_bytes(std::span<const PackedDense> groups, const ConvShape& shape);
+void conv_residual_int8(std::span<const PackedDense> groups, const Int8Input& input,
+                        const ResidualOperand& residual, const Int8Output& output,
+                        const ConvShape& shape, uint8_t* scratch);
 
 // ---------------------------------------------------------------- windows
 // y[i] = max over rows of rows[r][i]

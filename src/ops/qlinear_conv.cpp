@@ -2,16 +2,16 @@
 // Source: ONNX QLinearConv, ConvInteger.
 //
 //   acc[o] = bias[o] + sum over window of (x - zx) * (w[o] - zw[o])
-//   QLinearConv:    y = clamp(round_half_even(acc * (sx * sw[o] / sy)) + zy)    ConvInteger: y =
-//   acc QLinearConvAdd: y = clamp(round_half_even(r) + zy), z shaped like y,
-//                   r = float(acc) * (sx * sw[o] / sy) + float(z - zz) * (sz / sy)   in float32
-// One group per channel runs on the depthwise kernel, everything else on the dense one. A residual
-// takes its sums from the dense kernel as floats, one image at a time.
+//   ConvInteger:     y = acc
+//   QLinearConv:     y = clamp(round_half_even(acc * (sx * sw[o] / sy)) + zy)
+//   QLinearConvAdd:  y = clamp(round_half_even(r) + zy), z shaped like y, in float32 without fma
+//                    r = float(acc) * (sx * sw[o] / sy) + float(z - zz) * (sz / sy)
+// One group per channel runs on the depthwise kernel, everything else and all residuals on the
+// dense one.
 #include <memory>
 #include <optional>
 
 #include "kernels/int8.h"
-#include "kernels/kernels.h"
 #include "ops/qlinear_rows.h"
 #include "ops/quantized_operands.h"
 #include "ops/spatial.h"
@@ -168,18 +168,14 @@ struct ConvPlan {
   ConvShape shape;
   bool is_signed;
   bool residual_signed = false;
-  size_t sums_at = 0;  // bytes of the scratch before the sums that a residual is added to
 };
 
-void plan_residual(PlanContext& context, size_t residual, ConvPlan& plan) {
-  if (!context.has_input(residual) || context.inputs[residual].shape != context.outputs[0].shape) {
-    context.fail(ErrorCode::kInvalidShape, "the residual is not of the output's shape " +
-                                               shape_text(context.outputs[0].shape));
+void check_residual(const PlanContext& context, size_t residual) {
+  if (context.has_input(residual) && context.inputs[residual].shape == context.outputs[0].shape) {
+    return;
   }
-  plan.residual_signed = is_signed_input(context, residual);
-  plan.sums_at = (context.scratch_bytes + kAlignment - 1) / kAlignment * kAlignment;
-  const int64_t sums = plan.shape.window.out_size() * plan.shape.out_channels;
-  context.scratch_bytes = plan.sums_at + static_cast<size_t>(sums) * sizeof(float);
+  context.fail(ErrorCode::kInvalidShape,
+               "the residual is not of the output's shape " + shape_text(context.outputs[0].shape));
 }
 
 OpState plan_conv(PlanContext& context) {
@@ -197,36 +193,16 @@ OpState plan_conv(PlanContext& context) {
   auto plan = std::make_shared<ConvPlan>();
   plan->shape = {x[0], x[1], packed.out_channels, make_window(spec, x)};
   plan->is_signed = is_signed_input(context, 0);
-  context.scratch_bytes = packed.depthwise
-                              ? depthwise_scratch_bytes(*packed.depthwise, plan->shape.window)
-                              : dense_scratch_bytes(packed.groups[0]);
-  if (form.adds()) plan_residual(context, form.residual, *plan);
-  return plan;
-}
-
-void run_with_residual(RunContext& context, Int8Input input) {
-  const auto& packed = context.packed_as<PackedConv>();
-  const auto& plan = context.plan_as<ConvPlan>();
-  const ConvShape& shape = plan.shape;
-  const int64_t in_image = shape.window.in_size() * shape.in_channels;
-  const int64_t out_image = shape.window.out_size() * shape.out_channels;
-  ConvShape image = shape;
-  image.batch = 1;
-  auto* sums = reinterpret_cast<float*>(context.scratch + plan.sums_at);
-  const auto* x = static_cast<const uint8_t*>(input.data);
-  const auto* z = context.inputs[kAdding.residual].as<uint8_t>();
-  auto* y = context.outputs[0].as<uint8_t>();
-  for (int64_t n = 0; n < shape.batch; ++n) {
-    input.data = x + n * in_image;
-    conv_int8(packed.groups, input, {sums, DType::kFloat32}, image, context.scratch);
-    ResidualRunInt8 run{sums,
-                        {z + n * out_image, plan.residual_signed, packed.residual_zero},
-                        packed.residual_scale,
-                        out_image,
-                        packed.out};
-    run.out.data = y + n * out_image;
-    select<ResidualInt8>()->run(run);
+  if (form.adds()) {
+    check_residual(context, form.residual);
+    plan->residual_signed = is_signed_input(context, form.residual);
+    context.scratch_bytes = residual_scratch_bytes(packed.groups, plan->shape);
+  } else if (packed.depthwise) {
+    context.scratch_bytes = depthwise_scratch_bytes(*packed.depthwise, plan->shape.window);
+  } else {
+    context.scratch_bytes = dense_scratch_bytes(packed.groups[0]);
   }
+  return plan;
 }
 
 void run_conv(RunContext& context) {
@@ -237,10 +213,14 @@ void run_conv(RunContext& context) {
     input.zero_point =
         plan.is_signed ? *context.inputs[2].as<int8_t>() : *context.inputs[2].as<uint8_t>();
   }
-  if (form_of(context.node).adds()) return run_with_residual(context, input);
   Int8Output out = packed.out;
   out.data = context.outputs[0].data;
-  if (packed.depthwise) {
+  if (const Form& form = form_of(context.node); form.adds()) {
+    const Int8Input z{context.inputs[form.residual].data, plan.residual_signed,
+                      packed.residual_zero};
+    conv_residual_int8(packed.groups, input, {z, packed.residual_scale}, out, plan.shape,
+                       context.scratch);
+  } else if (packed.depthwise) {
     depthwise_int8(*packed.depthwise, input, out, plan.shape, context.scratch);
   } else {
     conv_int8(packed.groups, input, out, plan.shape, context.scratch);

@@ -33,6 +33,9 @@ const Geometry kGeometries[] = {
     {"two groups", {1, 6, 5, 5}, {8, 3, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 2},
     {"depthwise", {2, 9, 6, 7}, {9, 1, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 9},
     {"depthwise of stride 2", {1, 16, 7, 7}, {16, 1, 3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 16},
+    {"1x1 in several blocks of rows", {2, 3, 30, 40}, {33, 3, 1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}},
+    {"3x3 in several blocks of rows", {1, 2, 25, 40}, {40, 2, 3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}},
+    {"1x1 of stride 2 in blocks", {1, 2, 61, 60}, {40, 2, 1, 1}, {2, 2}, {0, 0, 0, 0}, {1, 1}},
     {"no image at all", {0, 3, 5, 5}, {4, 3, 3, 3}, {1, 1}, {0, 0, 0, 0}, {1, 1}},
 };
 
@@ -265,6 +268,27 @@ TEST_CASE("QLinearConvAdd takes images of one spatial axis", "[ops][qlinear]") {
   for (size_t i : {0, 3, 9}) run.inputs[i] = without_height(run.inputs[i]);
   run.attributes = {{"strides", ints({2})}, {"pads", ints({2, 1})}};
   CHECK(difference(run_op(run)[0], without_height(want)) == "");
+}
+
+TEST_CASE("a residual of zeros adds nothing, in any rank", "[ops][qlinear]") {
+  std::mt19937 random(9);
+  const Tensor x = random_bytes(DType::kUint8, {2, 3, 6, 12, 14}, random);
+  const Tensor w = random_bytes(DType::kInt8, {40, 3, 2, 3, 3}, random);
+  const Tensor zero = Tensor::scalar(uint8_t{128});
+  OpCase conv{.op = "QLinearConv",
+              .domain = "eightfold",
+              .opset = 1,
+              .attributes = {{"pads", ints({0, 1, 1, 1, 1, 1})}},
+              .inputs = {x, Tensor::scalar(0.02f), zero, w, Tensor::scalar(0.01f),
+                         Tensor::scalar(int8_t{0}), Tensor::scalar(0.7f), zero},
+              .constants = {1, 2, 3, 4, 5, 6, 7, 10, 11}};
+  const Tensor want = run_op(conv)[0];
+  Tensor z = Tensor::allocate(DType::kInt8, want.shape());
+  std::ranges::fill(z.mutable_data<int8_t>(), int8_t{-5});
+  conv.op = "QLinearConvAdd";
+  conv.inputs.insert(conv.inputs.end(),
+                     {Tensor(), z, Tensor::scalar(0.3f), Tensor::scalar(int8_t{-5})});
+  CHECK(difference(run_op(conv)[0], want) == "");
 }
 
 TEST_CASE("a residual of another shape is refused", "[ops][conv]") {
