@@ -168,6 +168,33 @@ struct MulInt8 {
 // y[i] = table[byte x[i]]
 void lookup_int8(const uint8_t table[256], const void* x, int64_t n, void* y);
 
+// ---------------------------------------------------------------- residuals
+// The last step of a convolution with a residual x beside it. Its sums come as floats, counted in
+// steps of the output: sums[i] = float(acc) * (sx * sw[o] / sy), x_scale = sz / sy. Two products
+// and one sum in float32, none of them fused:
+//   y[i] = clamp(round_half_even(sums[i] + float(x[i] - x_zero) * x_scale) + zero_point, lo, hi)
+// NaN gives lo. The types of x and y may differ in sign.
+struct ResidualRunInt8 {
+  const float* sums;
+  Int8Input x;
+  float x_scale;
+  int64_t n;
+  Int8Output out;
+};
+struct ResidualInt8 {
+  void (*run)(const ResidualRunInt8& call);
+};
+// conv_int8 with a residual of the output's shape: output kUint8 or kInt8, the weights' scales as
+// above. The sums are made some rows of the output at a time.
+struct ResidualOperand {
+  Int8Input z;
+  float scale;  // sz / sy
+};
+size_t residual_scratch_bytes(std::span<const PackedDense> groups, const ConvShape& shape);
+void conv_residual_int8(std::span<const PackedDense> groups, const Int8Input& input,
+                        const ResidualOperand& residual, const Int8Output& output,
+                        const ConvShape& shape, uint8_t* scratch);
+
 // ---------------------------------------------------------------- windows
 // y[i] = max over rows of rows[r][i]
 struct MaxRowsInt8 {

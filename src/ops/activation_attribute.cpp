@@ -1,6 +1,7 @@
 // Fused activations: read from attributes, applied to rows of floats (see the header).
 #include "ops/activation_attribute.h"
 
+#include <cmath>
 #include <string>
 
 #include "core/error.h"
@@ -15,8 +16,9 @@ Kind kind_of(const std::string& name) {
   if (name == "Relu") return Kind::kRelu;
   if (name == "Clip") return Kind::kClip;
   if (name == "LeakyRelu") return Kind::kLeakyRelu;
+  if (name == "Tanh") return Kind::kTanh;
   throw Error(ErrorCode::kInvalidAttribute, "activation is '" + name + "'",
-              "use Relu, Clip or LeakyRelu");
+              "use Relu, Clip, LeakyRelu or Tanh");
 }
 
 void clamp(float* values, int64_t count, float min, float max) {
@@ -30,6 +32,10 @@ void leaky_relu(float* values, int64_t count, float alpha) {
   for (int64_t i = 0; i < count; ++i) {
     values[i] = values[i] < 0.0f ? values[i] * alpha : values[i];
   }
+}
+
+void tanh_of(float* values, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) values[i] = std::tanh(values[i]);
 }
 
 }  // namespace
@@ -56,6 +62,7 @@ void apply_activation(const FusedActivation& activation, float* values, int64_t 
     case Kind::kRelu:
     case Kind::kClip: return clamp(values, count, activation.min, activation.max);
     case Kind::kLeakyRelu: return leaky_relu(values, count, activation.alpha);
+    case Kind::kTanh: return tanh_of(values, count);
   }
 }
 

@@ -1,5 +1,5 @@
 // The activation that a fused op of the eightfold domain carries in its attributes:
-//   activation ("" | "Relu" | "Clip" | "LeakyRelu"), activation_min, activation_max,
+//   activation ("" | "Relu" | "Clip" | "LeakyRelu" | "Tanh"), activation_min, activation_max,
 //   activation_alpha (floats; alpha 0.01 where absent, as in ONNX)
 #pragma once
 
@@ -11,14 +11,14 @@
 namespace eightfold {
 
 struct FusedActivation {
-  enum class Kind : uint8_t { kNone, kRelu, kClip, kLeakyRelu };
+  enum class Kind : uint8_t { kNone, kRelu, kClip, kLeakyRelu, kTanh };
   Kind kind = Kind::kNone;
   // What clamp kinds clamp to; everything for the others, so that kernels may always clamp.
   float min = -std::numeric_limits<float>::infinity();
   float max = std::numeric_limits<float>::infinity();
   float alpha = 0.01f;
 
-  bool is_clamp() const { return kind != Kind::kLeakyRelu; }
+  bool is_clamp() const { return kind != Kind::kLeakyRelu && kind != Kind::kTanh; }
 };
 
 // None for nodes of other domains. Throws kInvalidAttribute on an unknown name or min > max.

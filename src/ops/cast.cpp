@@ -1,10 +1,12 @@
-// Cast and CastLike between the numeric dtypes, bool, float16 and bfloat16.
+// Cast and CastLike between the numeric dtypes, bool, float16, bfloat16, uint4 and int4.
 // Float to integer truncates towards zero and saturates (ONNX leaves out of range undefined); to
-// narrower integers the low bits are kept, as C does; NaN becomes 0.
+// narrower integers the low bits are kept, as C does; NaN becomes 0. Float to four bits rounds half
+// to even and keeps the low bits, as the ONNX page on 4-bit types has it.
 #include <bit>
 #include <cmath>
 #include <limits>
 
+#include "core/nibble.h"
 #include "ops/elementwise_rows.h"
 #include "ops/half.h"
 
@@ -17,6 +19,11 @@ struct Half {
 struct Brain {
   uint16_t bits;
 };
+template <bool is_signed>
+struct Nibble {};
+
+template <typename T>
+constexpr bool kIsNibble = std::is_same_v<T, Nibble<false>> || std::is_same_v<T, Nibble<true>>;
 
 template <typename T>
 T widened(T value) {
@@ -50,18 +57,40 @@ To narrowed(From value) {
   }
 }
 
-template <typename From, typename To>
-void convert(const RunContext& context) {
-  const From* x = context.inputs[0].as<From>();
-  To* y = context.outputs[0].as<To>();
-  for (int64_t i = 0, n = context.outputs[0].size(); i < n; ++i) y[i] = narrowed<To>(widened(x[i]));
+template <typename From>
+auto load(const void* x, int64_t i) {
+  if constexpr (kIsNibble<From>) {
+    return nibble_at(x, i, std::is_same_v<From, Nibble<true>>);
+  } else {
+    return widened(static_cast<const From*>(x)[i]);
+  }
 }
 
-// Like dtype_switch, with the two half precision types.
+template <typename To, typename From>
+void store(void* y, int64_t i, From value) {
+  if constexpr (!kIsNibble<To>) {
+    static_cast<To*>(y)[i] = narrowed<To>(value);
+  } else if constexpr (std::is_floating_point_v<From>) {
+    append_nibble(y, i, static_cast<int32_t>(narrowed<int64_t>(std::nearbyint(value)) & 15));
+  } else {
+    append_nibble(y, i, static_cast<int32_t>(value & 15));
+  }
+}
+
+template <typename From, typename To>
+void convert(const RunContext& context) {
+  const void* x = context.inputs[0].data;
+  void* y = context.outputs[0].data;
+  for (int64_t i = 0, n = context.outputs[0].size(); i < n; ++i) store<To>(y, i, load<From>(x, i));
+}
+
+// Like dtype_switch, with the two half precision types and those of four bits.
 template <typename F>
 bool any_dtype(DType dtype, F&& call) {
   if (dtype == DType::kFloat16) return call(Half{}), true;
   if (dtype == DType::kBfloat16) return call(Brain{}), true;
+  if (dtype == DType::kUint4) return call(Nibble<false>{}), true;
+  if (dtype == DType::kInt4) return call(Nibble<true>{}), true;
   return dtype_switch<float, double, int64_t, int32_t, int16_t, int8_t, uint8_t, uint16_t, uint32_t,
                       uint64_t, bool>(dtype, call);
 }

@@ -4,6 +4,7 @@
 //   Conv:          W [O, C / groups, spatial...]   y[o] = B[o] + sum over window of x * w
 //   ConvTranspose: W [C, O / groups, spatial...]   x[i] adds to y[i * stride + tap * dilation -
 //   pad]
+//   eightfold:ConvAdd (X, W, B, Z):                y = activation(conv(X, W) + B + Z), Z like y
 #include <algorithm>
 #include <functional>
 #include <memory>
@@ -61,6 +62,10 @@ ConvWeightsShape weights_shape(const Node& node, std::span<const int64_t> weight
   shape.taps = std::accumulate(kernel.begin(), kernel.end(), int64_t{1}, std::multiplies<>());
   return shape;
 }
+
+// The residual of ConvAdd.
+constexpr size_t kResidual = 3;
+bool adds_residual(const Node& node) { return node.op_type == "ConvAdd"; }
 
 // ---------------------------------------------------------------- infer
 Dim output_channels(const InferContext& context, const std::optional<Dims>& weight) {
@@ -141,6 +146,17 @@ void check_operands(const PlanContext& context, const ConvWeightsShape& weights)
   }
 }
 
+void check_residual(const PlanContext& context) {
+  if (context.has_input(kResidual) && context.inputs[kResidual].shape == context.outputs[0].shape) {
+    return;
+  }
+  context.fail(ErrorCode::kInvalidShape,
+               "a residual of shape " +
+                   (context.has_input(kResidual) ? shape_text(context.inputs[kResidual].shape)
+                                                 : std::string("none")) +
+                   " for an output of shape " + shape_text(context.outputs[0].shape));
+}
+
 OpState plan_conv(PlanContext& context) {
   const Shape& x = context.inputs[0].shape;
   const Shape& weight = context.inputs[1].shape;
@@ -152,6 +168,7 @@ OpState plan_conv(PlanContext& context) {
                  is_transpose(context.node) ? make_transposed_window(context.node, spec, x)
                                             : make_window(spec, x)};
   plan->activation = read_activation(context.node);
+  if (adds_residual(context.node)) check_residual(context);
   const Form& form = form_of(context.node);
   if (!context.packed) plan->packed_floats = form.packed_floats(plan->weights);
   context.scratch_bytes =
@@ -160,6 +177,10 @@ OpState plan_conv(PlanContext& context) {
 }
 
 // ---------------------------------------------------------------- run
+void add_residual(const float* z, int64_t count, float* y) {
+  for (int64_t i = 0; i < count; ++i) y[i] += z[i];
+}
+
 void run_conv(RunContext& context) {
   const auto& plan = context.plan_as<ConvPlan>();
   const Form& form = form_of(context.node);
@@ -172,11 +193,14 @@ void run_conv(RunContext& context) {
     form.pack(plan.weights, context.inputs[1].as<float>(), bias, scratch);
   }
   float* y = context.outputs[0].as<float>();
+  const int64_t count = context.outputs[0].size();
+  const bool adds = adds_residual(context.node);
+  const bool clamps = plan.activation.is_clamp() && !adds;
   form.run(plan.weights, packed, plan.shape, context.inputs[0].as<float>(), y,
-           {plan.activation.min, plan.activation.max}, scratch + plan.packed_floats);
-  if (!plan.activation.is_clamp()) {
-    apply_activation(plan.activation, y, context.outputs[0].size());
-  }
+           clamps ? ClampF32{plan.activation.min, plan.activation.max} : ClampF32{},
+           scratch + plan.packed_floats);
+  if (adds) add_residual(context.inputs[kResidual].as<float>(), count, y);
+  if (!clamps) apply_activation(plan.activation, y, count);
 }
 
 // ---------------------------------------------------------------- counting
@@ -206,6 +230,14 @@ OpDef conv_row(std::string_view domain, std::string_view quantized_domain) {
           .macs = conv_macs};
 }
 
+OpDef residual_row() {
+  OpDef row = conv_row(kEightfoldDomain, kEightfoldDomain);
+  row.op_type = "ConvAdd";
+  row.inputs = {Role::kActivation, Role::kWeight, Role::kBias, Role::kActivation};
+  row.quantized = {QuantizedOperands::kConvAdd, kEightfoldDomain, "QLinearConvAdd"};
+  return row;
+}
+
 OpDef transpose_row(std::string_view domain) {
   OpDef row = conv_row(domain, "");
   row.op_type = "ConvTranspose";
@@ -219,7 +251,7 @@ OpDef transpose_row(std::string_view domain) {
 
 std::vector<OpDef> conv_ops() {
   return {conv_row("", ""), conv_row(kEightfoldDomain, kEightfoldDomain), transpose_row(""),
-          transpose_row(kEightfoldDomain)};
+          transpose_row(kEightfoldDomain), residual_row()};
 }
 
 }  // namespace eightfold

@@ -6,6 +6,7 @@
 #include <functional>
 #include <numeric>
 
+#include "core/nibble.h"
 #include "kernels/layout.h"
 #include "ops/evaluate.h"
 
@@ -18,6 +19,18 @@ int64_t spatial_size(std::span<const int64_t> shape) {
   return std::accumulate(shape.begin() + 2, shape.end(), int64_t{1}, std::multiplies<>());
 }
 
+// transpose_images (kernels/layout.h) for elements of four bits.
+void transpose_nibbles(const void* from, void* to, int64_t batch, int64_t rows, int64_t cols) {
+  int64_t at = 0;
+  for (int64_t b = 0; b < batch; ++b) {
+    for (int64_t c = 0; c < cols; ++c) {
+      for (int64_t r = 0; r < rows; ++r) {
+        append_nibble(to, at++, nibble_at(from, (b * rows + r) * cols + c, false));
+      }
+    }
+  }
+}
+
 }  // namespace
 
 void convert_layout(const TensorView& from, const TensorView& to) {
@@ -26,6 +39,9 @@ void convert_layout(const TensorView& from, const TensorView& to) {
   const bool to_last = to.layout == Layout::kChannelsLast;
   const int64_t rows = to_last ? channels : spatial;
   const int64_t cols = to_last ? spatial : channels;
+  if (is_four_bit(from.dtype)) {
+    return transpose_nibbles(from.data, to.data, from.shape[0], rows, cols);
+  }
   const int bits = dtype_bits(from.dtype);
   if (bits < 8 || bits > 64) {
     throw Error(ErrorCode::kInvalidType,
@@ -54,7 +70,8 @@ Layout input_layout(const OpDef& op, size_t i, const TensorInfo& input, size_t o
   if (rank < kMinimumRank) return Layout::kPlain;
   switch (op.layout) {
     case LayoutRule::kPlain: return Layout::kPlain;
-    case LayoutRule::kChannelsLast: return i == 0 ? Layout::kChannelsLast : Layout::kPlain;
+    case LayoutRule::kChannelsLast:
+      return op.role(i) == Role::kActivation ? Layout::kChannelsLast : Layout::kPlain;
     case LayoutRule::kFollow: return rank == output_rank ? output : Layout::kPlain;
   }
   return Layout::kPlain;

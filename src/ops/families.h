@@ -8,7 +8,7 @@
 
 namespace eightfold {
 
-std::vector<OpDef> conv_ops();         // conv.cpp: Conv, ConvTranspose and the fused eightfold:Conv
+std::vector<OpDef> conv_ops();         // conv.cpp: Conv, ConvTranspose, their fused forms, ConvAdd
 std::vector<OpDef> linear_ops();       // linear.cpp: Gemm, MatMul, fused eightfold:Gemm
 std::vector<OpDef> pool_ops();         // pool.cpp
 std::vector<OpDef> norm_ops();         // norm.cpp: BatchNormalization, ...

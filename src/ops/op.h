@@ -140,7 +140,7 @@ enum class Role : uint8_t {
 
 enum class LayoutRule : uint8_t {
   kPlain,         // inputs and outputs in plain layout
-  kChannelsLast,  // data input 0 and data outputs channels-last when rank >= 3
+  kChannelsLast,  // activations in and out channels-last when rank >= 3
   kFollow,  // output layout = channels-last if any input of the same rank is; run reads views'
             // layouts
 };
@@ -158,6 +158,7 @@ enum class QuantizedOperands : uint8_t {
   kUnary,     // X, xs, xz, ys, yz
   kBinary,    // A, as, az, B, bs, bz, ys, yz
   kConv,      // x, xs, xz, w, ws, wz, ys, yz, [bias int32]
+  kConvAdd,   // x, xs, xz, w, ws, wz, ys, yz, [bias int32], z, zs, zz
   kGemm,      // A, as, az, B, bs, bz, [C int32], ys, yz
   kVariadic,  // ys, yz, (x, xs, xz)...
 };

@@ -1,8 +1,13 @@
-// QLinearConv and ConvInteger on channels-last pixels. Source: ONNX QLinearConv, ConvInteger.
+// QLinearConv, ConvInteger and eightfold:QLinearConvAdd on channels-last pixels.
+// Source: ONNX QLinearConv, ConvInteger.
 //
 //   acc[o] = bias[o] + sum over window of (x - zx) * (w[o] - zw[o])
-//   QLinearConv: y = clamp(round_half_even(acc * (sx * sw[o] / sy)) + zy)      ConvInteger: y = acc
-// One group per channel runs on the depthwise kernel, everything else on the dense one.
+//   ConvInteger:     y = acc
+//   QLinearConv:     y = clamp(round_half_even(acc * (sx * sw[o] / sy)) + zy)
+//   QLinearConvAdd:  y = clamp(round_half_even(r) + zy), z shaped like y, in float32 without fma
+//                    r = float(acc) * (sx * sw[o] / sy) + float(z - zz) * (sz / sy)
+// One group per channel runs on the depthwise kernel, everything else and all residuals on the
+// dense one.
 #include <memory>
 #include <optional>
 
@@ -16,14 +21,17 @@ namespace {
 
 // Where each operator keeps its operands.
 struct Form {
-  size_t weight, weight_zero, input_zero, bias;
+  size_t weight, weight_zero, input_zero, bias, residual;
   bool requantizes;
+  bool adds() const { return residual != kAbsent; }
+  static constexpr size_t kAbsent = 99;
 };
-constexpr size_t kAbsent = 99;
-constexpr Form kQLinear{3, 5, 2, 8, true};
-constexpr Form kInteger{1, 3, 2, kAbsent, false};
+constexpr Form kQLinear{3, 5, 2, 8, Form::kAbsent, true};
+constexpr Form kAdding{3, 5, 2, 8, 9, true};
+constexpr Form kInteger{1, 3, 2, Form::kAbsent, Form::kAbsent, false};
 const Form& form_of(const Node& node) {
-  return node.op_type == "ConvInteger" ? kInteger : kQLinear;
+  if (node.op_type == "ConvInteger") return kInteger;
+  return node.op_type == "QLinearConvAdd" ? kAdding : kQLinear;
 }
 
 struct PackedConv {
@@ -32,6 +40,8 @@ struct PackedConv {
   int32_t input_zero = 0;  // of QLinearConv; ConvInteger reads its own when it runs
   Int8Output out;
   int64_t in_channels = 0, out_channels = 0;
+  int32_t residual_zero = 0;
+  float residual_scale = 0;  // sz / sy
 };
 
 // The weights [O, C / groups, spatial...] with their parameters, one entry per output channel.
@@ -106,6 +116,11 @@ void read_requantization(const PackContext& context, ConvWeights& conv, PackedCo
   }
   packed.input_zero = x.tensor_zero();
   packed.out = output_of(node, y.dtype, y.tensor_zero());
+  if (form_of(node).adds()) {
+    const OperandQParams z = read_tensor_qparams(node, context.constants, 10, 11);
+    packed.residual_zero = z.tensor_zero();
+    packed.residual_scale = z.tensor_scale() / y.tensor_scale();
+  }
   if (node.input(8) == kNone) return;
   const Tensor* bias = context.constant(8);
   if (!bias) context.fail(ErrorCode::kUnsupportedModel, "the bias is not a constant");
@@ -141,7 +156,7 @@ OpState pack_conv(const PackContext& context) {
   packed->in_channels = groups * shape[1];
   packed->out_channels = shape[0];
   if (form.requantizes) read_requantization(context, conv, *packed);
-  if (form.requantizes && groups > 1 && shape[1] == 1) {
+  if (form.requantizes && !form.adds() && groups > 1 && shape[1] == 1) {
     packed->depthwise = pack_channels(conv);
   } else {
     packed->groups = pack_groups(conv);
@@ -152,7 +167,16 @@ OpState pack_conv(const PackContext& context) {
 struct ConvPlan {
   ConvShape shape;
   bool is_signed;
+  bool residual_signed = false;
 };
+
+void check_residual(const PlanContext& context, size_t residual) {
+  if (context.has_input(residual) && context.inputs[residual].shape == context.outputs[0].shape) {
+    return;
+  }
+  context.fail(ErrorCode::kInvalidShape,
+               "the residual is not of the output's shape " + shape_text(context.outputs[0].shape));
+}
 
 OpState plan_conv(PlanContext& context) {
   const Form& form = form_of(context.node);
@@ -169,9 +193,15 @@ OpState plan_conv(PlanContext& context) {
   auto plan = std::make_shared<ConvPlan>();
   plan->shape = {x[0], x[1], packed.out_channels, make_window(spec, x)};
   plan->is_signed = is_signed_input(context, 0);
-  context.scratch_bytes = packed.depthwise
-                              ? depthwise_scratch_bytes(*packed.depthwise, plan->shape.window)
-                              : dense_scratch_bytes(packed.groups[0]);
+  if (form.adds()) {
+    check_residual(context, form.residual);
+    plan->residual_signed = is_signed_input(context, form.residual);
+    context.scratch_bytes = residual_scratch_bytes(packed.groups, plan->shape);
+  } else if (packed.depthwise) {
+    context.scratch_bytes = depthwise_scratch_bytes(*packed.depthwise, plan->shape.window);
+  } else {
+    context.scratch_bytes = dense_scratch_bytes(packed.groups[0]);
+  }
   return plan;
 }
 
@@ -185,7 +215,12 @@ void run_conv(RunContext& context) {
   }
   Int8Output out = packed.out;
   out.data = context.outputs[0].data;
-  if (packed.depthwise) {
+  if (const Form& form = form_of(context.node); form.adds()) {
+    const Int8Input z{context.inputs[form.residual].data, plan.residual_signed,
+                      packed.residual_zero};
+    conv_residual_int8(packed.groups, input, {z, packed.residual_scale}, out, plan.shape,
+                       context.scratch);
+  } else if (packed.depthwise) {
     depthwise_int8(*packed.depthwise, input, out, plan.shape, context.scratch);
   } else {
     conv_int8(packed.groups, input, out, plan.shape, context.scratch);
@@ -240,6 +275,13 @@ std::vector<OpDef> qlinear_conv_rows() {
                     Role::kParameter,  Role::kParameter, Role::kBias};
   std::vector<OpDef> rows = with_twin(qlinear);
   rows.push_back(integer);
+  OpDef adding = qlinear;
+  adding.domain = kEightfoldDomain;
+  adding.op_type = "QLinearConvAdd";
+  adding.since = 1;
+  adding.inputs.insert(adding.inputs.end(),
+                       {Role::kActivation, Role::kParameter, Role::kParameter});
+  rows.push_back(adding);
   return rows;
 }
 

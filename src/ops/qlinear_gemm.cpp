@@ -2,9 +2,13 @@
 //
 //   acc[m][n] = C[n] + sum_k (A'[m][k] - za) * (B'[k][n] - zb[n])      C has scale alpha * sa * sb
 //   y = clamp(round_half_even(acc * (alpha * sa * sb[n] / sy)) + zy)   or acc * alpha * sa * sb[n]
+// eightfold:QGemm may carry an activation (activation_attribute.h):
+//   y = quantize(activation(float(acc) * (alpha * sa * sb[n])))        or without quantize
 #include <memory>
 
 #include "kernels/int8.h"
+#include "kernels/kernels.h"
+#include "ops/activation_attribute.h"
 #include "ops/qlinear_rows.h"
 #include "ops/quantized_operands.h"
 
@@ -20,6 +24,11 @@ struct PackedGemm {
   PackedDense weights;
   int32_t a_zero = 0;
   Int8Output out;
+  FusedActivation activation;
+  float y_scale = 1;
+  bool acts() const { return activation.kind != FusedActivation::Kind::kNone; }
+  // The activation needs the sums as floats before they are quantized.
+  bool quantizes_after() const { return acts() && out.dtype != DType::kFloat32; }
 };
 
 // C as one entry per column.
@@ -43,6 +52,7 @@ std::vector<float> column_scale(const PackContext& context, int64_t n, PackedGem
   const float alpha = node.float_attribute("alpha", 1.0f);
   packed.a_zero = a.tensor_zero();
   packed.out.dtype = DType::kFloat32;
+  packed.activation = read_activation(node);
   std::vector<float> scale = spread(b.scale, n, "the scale of B");
   for (float& s : scale) s = alpha * a.tensor_scale() * s;
   if (node.input(kYScale) == kNone) return scale;
@@ -50,6 +60,8 @@ std::vector<float> column_scale(const PackContext& context, int64_t n, PackedGem
   // QGemm without an output zero point writes float whatever the scale says; so does its twin.
   if (y.dtype == DType::kUndefined) return scale;
   packed.out = output_of(node, y.dtype, y.tensor_zero());
+  packed.y_scale = y.tensor_scale();
+  if (packed.acts()) return scale;
   for (float& s : scale) s /= y.tensor_scale();
   return scale;
 }
@@ -89,6 +101,7 @@ OpState pack_gemm(const PackContext& context) {
 struct GemmPlan {
   int64_t m;
   bool a_signed;
+  size_t sums_at = 0;  // bytes of the scratch before the float sums
 };
 
 OpState plan_gemm(PlanContext& context) {
@@ -104,7 +117,15 @@ OpState plan_gemm(PlanContext& context) {
   context.scratch_bytes = dense_scratch_bytes(packed.weights);
   // A transposed A is turned round in front of the scratch of the kernel.
   if (transposed) context.scratch_bytes += static_cast<size_t>(element_count(a));
-  return std::make_shared<GemmPlan>(GemmPlan{a[transposed ? 1 : 0], is_signed_input(context, kA)});
+  auto plan = std::make_shared<GemmPlan>();
+  plan->m = a[transposed ? 1 : 0];
+  plan->a_signed = is_signed_input(context, kA);
+  if (packed.quantizes_after()) {
+    plan->sums_at = (context.scratch_bytes + kAlignment - 1) / kAlignment * kAlignment;
+    context.scratch_bytes =
+        plan->sums_at + static_cast<size_t>(plan->m * packed.weights.n) * sizeof(float);
+  }
+  return plan;
 }
 
 void run_gemm(RunContext& context) {
@@ -121,8 +142,15 @@ void run_gemm(RunContext& context) {
   }
   Int8Output out = packed.out;
   out.data = context.outputs[0].data;
-  dense_rows(packed.weights, {a, plan.a_signed, packed.a_zero}, out, {plan.m, k, packed.weights.n},
+  Int8Output sums = out;
+  if (packed.quantizes_after()) sums = {context.scratch + plan.sums_at, DType::kFloat32};
+  dense_rows(packed.weights, {a, plan.a_signed, packed.a_zero}, sums, {plan.m, k, packed.weights.n},
              context.scratch);
+  if (!packed.acts()) return;
+  const int64_t count = plan.m * packed.weights.n;
+  auto* values = static_cast<float*>(sums.data);
+  apply_activation(packed.activation, values, count);
+  if (packed.quantizes_after()) select<QuantizeInt8>()->run(values, count, packed.y_scale, out);
 }
 
 void infer_gemm(InferContext& context) {

@@ -33,6 +33,19 @@ struct PackedMatMul {
   Int8Output out;
 };
 
+// Parameters of one matrix of a batch: one for all, one per column, or [batch..., 1, n] of them.
+template <typename T>
+std::vector<T> part_of_matrix(const std::vector<T>& values, int64_t index, int64_t matrices,
+                              int64_t n) {
+  if (matrices < 2 || static_cast<int64_t>(values.size()) != matrices * n) return values;
+  const auto first = values.begin() + index * n;
+  return {first, first + n};
+}
+
+int64_t matrices_in(std::span<const int64_t> shape) {
+  return shape.size() < 3 ? 1 : element_count(shape.first(shape.size() - 2));
+}
+
 // One [k, n] matrix of B.
 PackedDense pack_matrix(const void* b, bool is_signed, int64_t k, int64_t n,
                         const std::vector<int32_t>& zero, const std::vector<float>& scale) {
@@ -58,12 +71,12 @@ void pack_constant(const Tensor& b, PackedMatMul& packed) {
   }
   const int64_t n = shape.size() == 1 ? 1 : shape.back();
   const int64_t k = shape.size() == 1 ? shape[0] : shape[shape.size() - 2];
-  const int64_t matrices =
-      shape.size() < 3 ? 1 : element_count(std::span(shape).first(shape.size() - 2));
+  const int64_t matrices = matrices_in(shape);
   for (int64_t i = 0; i < matrices; ++i) {
     packed.matrices.push_back(pack_matrix(static_cast<const uint8_t*>(b.raw()) + i * k * n,
-                                          b.dtype() == DType::kInt8, k, n, packed.b_zero,
-                                          packed.scale));
+                                          b.dtype() == DType::kInt8, k, n,
+                                          part_of_matrix(packed.b_zero, i, matrices, n),
+                                          part_of_matrix(packed.scale, i, matrices, n)));
   }
 }
 
@@ -134,10 +147,13 @@ PackedDense matrix_of(const RunContext& context, const MatMulPlan& plan, int64_t
   if (!packed.matrices.empty()) return packed.matrices[static_cast<size_t>(index)];
   const bool late_zero = !form.requantizes && context.has_input(form.b_zero);
   const int64_t size = plan.shape.k * plan.shape.n;
+  const int64_t matrices = matrices_in(context.inputs[form.b].shape);
+  const std::vector<int32_t> zeros =
+      late_zero ? zeros_of(context.inputs[form.b_zero]) : packed.b_zero;
   return pack_matrix(context.inputs[form.b].as<uint8_t>() + index * size, plan.b_signed,
                      plan.shape.k, plan.shape.n,
-                     late_zero ? zeros_of(context.inputs[form.b_zero]) : packed.b_zero,
-                     packed.scale);
+                     part_of_matrix(zeros, index, matrices, plan.shape.n),
+                     part_of_matrix(packed.scale, index, matrices, plan.shape.n));
 }
 
 void run_matmul(RunContext& context) {

@@ -7,7 +7,7 @@
 
 namespace eightfold {
 
-std::vector<OpDef> qlinear_conv_rows();         // QLinearConv, ConvInteger
+std::vector<OpDef> qlinear_conv_rows();         // QLinearConv, QLinearConvAdd, ConvInteger
 std::vector<OpDef> qlinear_matmul_rows();       // QLinearMatMul, MatMulInteger
 std::vector<OpDef> qlinear_gemm_rows();         // QGemm
 std::vector<OpDef> qlinear_elementwise_rows();  // QLinearAdd, QLinearMul

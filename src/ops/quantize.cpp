@@ -1,12 +1,13 @@
 // QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear: the edges between float and integers.
-// Source: ONNX operators of these names, opsets 10 to 25 (blocked quantization and sub-byte or
-// float8 types are refused).
+// Source: ONNX operators of these names, opsets 10 to 25 (blocked quantization, types of two bits
+// and float8 are refused).
 //
 //   q = clamp(round_half_even(x / scale) + zero_point)        x = (q - zero_point) * scale
 #include <algorithm>
 #include <limits>
 #include <memory>
 
+#include "core/nibble.h"
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
 #include "ops/families.h"
@@ -17,8 +18,8 @@ namespace eightfold {
 namespace {
 
 bool is_integer(DType dtype) {
-  return is_quantized_int8(dtype) || dtype == DType::kUint16 || dtype == DType::kInt16 ||
-         dtype == DType::kInt32;
+  return is_quantized_int8(dtype) || is_four_bit(dtype) || dtype == DType::kUint16 ||
+         dtype == DType::kInt16 || dtype == DType::kInt32;
 }
 
 // The output type of QuantizeLinear: of its zero point, else of the attribute, else uint8.
@@ -76,6 +77,8 @@ int32_t integer_at(const TensorView& view, int64_t i) {
     case DType::kInt8: return view.as<int8_t>()[i];
     case DType::kUint16: return view.as<uint16_t>()[i];
     case DType::kInt16: return view.as<int16_t>()[i];
+    case DType::kUint4: return nibble_at(view.data, i, false);
+    case DType::kInt4: return nibble_at(view.data, i, true);
     default: return view.as<int32_t>()[i];
   }
 }
@@ -120,6 +123,14 @@ void quantize_wide(const float* x, int64_t n, float scale, int32_t zero, TensorV
   }
 }
 
+void quantize_nibbles(const float* x, int64_t n, float scale, int32_t zero, TensorView y,
+                      int64_t at) {
+  const QRange range = full_range(y.dtype);
+  for (int64_t i = 0; i < n; ++i) {
+    append_nibble(y.data, at + i, quantize(x[i], scale, zero, range));
+  }
+}
+
 void run_quantize(RunContext& context) {
   const TensorView& y = context.outputs[0];
   const float* x = context.inputs[0].as<float>();
@@ -129,6 +140,8 @@ void run_quantize(RunContext& context) {
       case DType::kUint16: return quantize_wide<uint16_t>(x + at, n, scale, zero, y, at);
       case DType::kInt16: return quantize_wide<int16_t>(x + at, n, scale, zero, y, at);
       case DType::kInt32: return quantize_wide<int32_t>(x + at, n, scale, zero, y, at);
+      case DType::kUint4:
+      case DType::kInt4: return quantize_nibbles(x + at, n, scale, zero, y, at);
       default: break;
     }
     const QRange range = full_range(y.dtype);
@@ -155,6 +168,16 @@ OpState plan_dequantize(PlanContext& context) {
   return std::make_shared<Runs>(runs_of(context));
 }
 
+void dequantize_nibbles(const TensorView& x, int64_t at, int64_t n, float scale, int32_t zero,
+                        float* y) {
+  float table[16];  // by the bits of an element
+  for (int32_t bits = 0; bits < 16; ++bits) {
+    const auto byte = static_cast<uint8_t>(bits);
+    table[bits] = dequantize(nibble_at(&byte, 0, x.dtype == DType::kInt4), scale, zero);
+  }
+  for (int64_t i = 0; i < n; ++i) y[i] = table[nibble_at(x.data, at + i, false)];
+}
+
 void run_dequantize(RunContext& context) {
   const TensorView& x = context.inputs[0];
   auto* y = context.outputs[0].as<float>();
@@ -164,6 +187,7 @@ void run_dequantize(RunContext& context) {
       dequantize_bytes({x.as<uint8_t>() + at, x.dtype == DType::kInt8, zero}, n, scale, y + at);
       return;
     }
+    if (is_four_bit(x.dtype)) return dequantize_nibbles(x, at, n, scale, zero, y + at);
     for (int64_t i = 0; i < n; ++i) {
       // The difference of two int32 may need 33 bits.
       const int64_t steps = static_cast<int64_t>(integer_at(x, at + i)) - zero;

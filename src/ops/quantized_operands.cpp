@@ -5,6 +5,8 @@
 #include <cmath>
 #include <string>
 
+#include "core/nibble.h"
+
 namespace eightfold {
 namespace {
 
@@ -12,6 +14,14 @@ template <typename T>
 std::vector<int32_t> widened(const Tensor& tensor) {
   const auto data = tensor.data<T>();
   return {data.begin(), data.end()};
+}
+
+std::vector<int32_t> widened_nibbles(const Tensor& tensor) {
+  std::vector<int32_t> values;
+  for (int64_t i = 0; i < tensor.size(); ++i) {
+    values.push_back(nibble_at(tensor.raw(), i, tensor.dtype() == DType::kInt4));
+  }
+  return values;
 }
 
 const Tensor& constant_input(const Node& node, std::span<const Tensor* const> constants, size_t i) {
@@ -47,6 +57,8 @@ std::vector<int32_t> integers_of(const Tensor& tensor) {
     case DType::kUint16: return widened<uint16_t>(tensor);
     case DType::kInt16: return widened<int16_t>(tensor);
     case DType::kInt32: return widened<int32_t>(tensor);
+    case DType::kUint4:
+    case DType::kInt4: return widened_nibbles(tensor);
     default:
       throw Error(ErrorCode::kInvalidType,
                   "a zero point of type " + std::string(dtype_name(tensor.dtype())));

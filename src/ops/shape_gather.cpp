@@ -1,6 +1,8 @@
 // Gather, GatherElements, GatherND. Indices are data: an index out of range is an Error of run.
+// Gather takes the packed types of four bits as well: tables of embeddings are stored so.
 #include <memory>
 
+#include "core/nibble.h"
 #include "ops/shape_rows.h"
 
 namespace eightfold {
@@ -46,14 +48,29 @@ void infer_gather(InferContext& context) {
   context.set_output(0, context.dtype(0), std::move(result));
 }
 
+// Rows of an odd count of elements begin in the middle of a byte, so these move one by one.
+void gather_nibbles(const RunContext& context, int64_t outer, int64_t dim, int64_t inner) {
+  const void* x = context.inputs[0].data;
+  void* y = context.outputs[0].data;
+  const Indices indices(context);
+  int64_t to = 0;
+  for (int64_t o = 0; o < outer; ++o) {
+    for (int64_t i = 0; i < indices.size(); ++i) {
+      const int64_t from = (o * dim + checked_index(context, indices[i], dim)) * inner;
+      for (int64_t e = 0; e < inner; ++e) append_nibble(y, to++, nibble_at(x, from + e, false));
+    }
+  }
+}
+
 void run_gather(RunContext& context) {
   const TensorView& x = context.inputs[0];
   const size_t rank = x.shape.size();
   const size_t axis = checked_axis(context, context.node.int_attribute("axis", 0), rank);
   const int64_t dim = x.shape[axis];
   const int64_t outer = product(x.shape, 0, axis);
-  const size_t bytes =
-      static_cast<size_t>(product(x.shape, axis + 1, rank)) * element_bytes(context, x.dtype);
+  const int64_t inner = product(x.shape, axis + 1, rank);
+  if (is_four_bit(x.dtype)) return gather_nibbles(context, outer, dim, inner);
+  const size_t bytes = static_cast<size_t>(inner) * element_bytes(context, x.dtype);
   const Indices indices(context);
   auto* to = context.outputs[0].as<uint8_t>();
   for (int64_t o = 0; o < outer; ++o) {

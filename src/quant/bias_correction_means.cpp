@@ -17,6 +17,11 @@ QuantizedOperands operands_of(const Graph& graph, NodeId id) {
   return def ? def->quantized.operands : QuantizedOperands::kNone;
 }
 
+// A residual is added after the layer: its own error is none of the weight's.
+bool is_convolution(QuantizedOperands operands) {
+  return operands == QuantizedOperands::kConv || operands == QuantizedOperands::kConvAdd;
+}
+
 void fake_quantize_row(std::span<const float> row, const QParams& qparams, std::span<float> out) {
   const float scale = qparams.scale[0];
   const auto zero_point = static_cast<float>(qparams.zero_point[0]);
@@ -82,7 +87,7 @@ void gather_row(const TensorView& x, int64_t sample, int64_t row, int64_t width,
 
 bool LayerMeans::covers(const Graph& graph, NodeId node) {
   const QuantizedOperands operands = operands_of(graph, node);
-  return operands == QuantizedOperands::kConv ||
+  return is_convolution(operands) ||
          (operands == QuantizedOperands::kGemm && graph.node(node).int_attribute("transA", 0) == 0);
 }
 
@@ -91,7 +96,7 @@ LayerMeans::LayerMeans(const Graph& graph, NodeId node, QParams input)
       node_(node),
       input_(std::move(input)),
       weight_shape_(graph.constant(graph.node(node).input(1))->shape()),
-      is_image_(operands_of(graph, node) == QuantizedOperands::kConv) {
+      is_image_(is_convolution(operands_of(graph, node))) {
   const Node& layer = graph.node(node);
   if (is_image_) {
     group_ = layer.int_attribute("group", 1);

@@ -23,6 +23,7 @@ std::optional<size_t> output_scale_index(QuantizedOperands operands) {
     case QuantizedOperands::kUnary: return 3;
     case QuantizedOperands::kBinary: return 6;
     case QuantizedOperands::kConv: return 6;
+    case QuantizedOperands::kConvAdd: return 6;
     case QuantizedOperands::kGemm: return 7;
     case QuantizedOperands::kVariadic: return 0;
     default: return std::nullopt;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/nibble.h"
 
 namespace eightfold {
 namespace {
@@ -16,12 +17,12 @@ void store(Tensor& tensor, std::span<const int32_t> values, QRange range) {
   }
 }
 
-// Two elements per byte, the first one in the low half.
-void store_packed(Tensor& tensor, std::span<const int32_t> values, QRange range) {
-  auto* bytes = static_cast<uint8_t*>(tensor.mutable_raw());
-  for (size_t i = 0; i < values.size(); ++i) {
-    const int64_t q = std::clamp<int64_t>(values[i], range.quant_min, range.quant_max);
-    bytes[i / 2] = static_cast<uint8_t>(bytes[i / 2] | ((q & 15) << (i % 2 * 4)));
+void store_nibbles(Tensor& tensor, std::span<const int32_t> values, QRange range) {
+  void* out = tensor.mutable_raw();
+  for (int64_t i = 0; i < tensor.size(); ++i) {
+    const int64_t value = values[static_cast<size_t>(i)];
+    append_nibble(out, i,
+                  static_cast<int32_t>(std::clamp(value, range.quant_min, range.quant_max)));
   }
 }
 
@@ -37,11 +38,11 @@ Tensor integer_tensor(DType dtype, Shape shape, std::span<const int32_t> values)
     case DType::kInt8: store<int8_t>(tensor, values, range); break;
     case DType::kInt32: store<int32_t>(tensor, values, range); break;
     case DType::kUint4:
-    case DType::kInt4: store_packed(tensor, values, range); break;
+    case DType::kInt4: store_nibbles(tensor, values, range); break;
     default:
       throw Error(ErrorCode::kInvalidType,
                   "cannot store quantized values as " + std::string(dtype_name(dtype)),
-                  "use uint8 or int8");
+                  "use uint8, int8, uint4 or int4");
   }
   return tensor;
 }

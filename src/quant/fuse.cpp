@@ -26,7 +26,8 @@ constexpr std::string_view kFusedModule = "fused_module";
 std::vector<Fuser> all_fusers() {
   std::vector<Fuser> all{{kFusedModule, FuserPhase::kFold, nullptr, nullptr}};
   for (auto family :
-       {batch_norm_fusers, constant_fusers, matmul_fusers, pad_fusers, activation_fusers}) {
+       {batch_norm_fusers, constant_fusers, matmul_fusers, pad_fusers, residual_fusers,
+        activation_fusers}) {
     for (const Fuser& fuser : family()) all.push_back(fuser);
   }
   return all;

@@ -19,7 +19,7 @@ Node int8_node(const Graph& graph, const Group& group) {
   node.op_type = source.op_type;
   node.domain = source.domain;
   for (const Attribute& attribute : source.attributes) {
-    const bool is_gone = attribute.name.starts_with("activation") ||
+    const bool is_gone = (attribute.name.starts_with("activation") && !group.keeps_activation) ||
                          (group.def->quantized.operands == QuantizedOperands::kGemm &&
                           (attribute.name == "alpha" || attribute.name == "beta"));
     if (!is_gone) node.attributes.push_back(attribute);
@@ -30,7 +30,9 @@ Node int8_node(const Graph& graph, const Group& group) {
     return node;
   }
   node.op_type = group.def->quantized.op_type;
-  node.domain = plain_domain(graph, node.op_type).value_or(group.def->quantized.domain);
+  node.domain = group.keeps_activation
+                    ? kEightfoldDomain
+                    : plain_domain(graph, node.op_type).value_or(group.def->quantized.domain);
   return node;
 }
 

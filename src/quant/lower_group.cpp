@@ -62,6 +62,11 @@ bool same_types(const Graph& graph, const Group& group, std::string* why) {
   return true;
 }
 
+// eightfold:QGemm takes the same activation attributes as eightfold:Gemm.
+bool applies_activations(QuantizedOperands operands) {
+  return operands == QuantizedOperands::kGemm;
+}
+
 }  // namespace
 
 std::optional<Group> collect_group(Graph& graph, NodeId node, std::string* why) {
@@ -73,11 +78,12 @@ std::optional<Group> collect_group(Graph& graph, NodeId node, std::string* why) 
     return std::nullopt;
   }
   const auto fused = fused_clamp(graph.node(node));
-  if (!fused) {
+  if (!fused && !applies_activations(group.def->quantized.operands)) {
     *why = "its fused activation is not a clamp";
     return std::nullopt;
   }
-  group.clamp = *fused;
+  group.clamp = fused.value_or(Clamp{});
+  group.keeps_activation = !fused;
   if (!collect_inputs(graph, group, why) || !collect_outputs(graph, group, why) ||
       !same_types(graph, group, why)) {
     return std::nullopt;

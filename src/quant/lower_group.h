@@ -19,6 +19,8 @@ struct Group {
   std::vector<std::optional<Operand>> outputs;  // by output index; none: not produced
   std::vector<NodeId> tail;                     // clamp and Q nodes, replaced with the op
   Clamp clamp;                                  // of output 0
+  // The node's fused activation is no clamp: the int8 operator applies it to its float sums.
+  bool keeps_activation = false;
 
   const Operand& output() const { return *outputs[0]; }
 };

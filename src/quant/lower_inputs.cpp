@@ -81,6 +81,20 @@ Inputs conv(Graph& graph, const Group& group, std::string* why) {
   return list;
 }
 
+Inputs conv_add(Graph& graph, const Group& group, std::string* why) {
+  constexpr size_t kResidual = 3, kPlaces = 9;  // of the float op; before it in the int8 one
+  if (group.inputs.size() <= kResidual || !group.inputs[kResidual]) {
+    *why = "its residual is missing";
+    return std::nullopt;
+  }
+  if (!all_per_tensor(group, kResidual, kResidual + 1, why)) return std::nullopt;
+  auto list = conv(graph, group, why);
+  if (!list) return std::nullopt;
+  list->resize(kPlaces, kNone);
+  append(*list, *group.inputs[kResidual]);
+  return list;
+}
+
 Inputs gemm(Graph& graph, const Group& group, std::string* why) {
   const Node& node = graph.node(group.node);
   if (node.float_attribute("alpha", 1.0f) != 1.0f || node.float_attribute("beta", 1.0f) != 1.0f) {
@@ -181,6 +195,7 @@ std::optional<std::vector<ValueId>> int8_inputs(Graph& graph, const Group& group
     case QuantizedOperands::kUnary: return unary(graph, group, why);
     case QuantizedOperands::kBinary: return binary(graph, group, why);
     case QuantizedOperands::kConv: return conv(graph, group, why);
+    case QuantizedOperands::kConvAdd: return conv_add(graph, group, why);
     case QuantizedOperands::kGemm: return gemm(graph, group, why);
     case QuantizedOperands::kVariadic: return variadic(graph, group, why);
     case QuantizedOperands::kDirect: return direct(graph, group, why);

@@ -1,4 +1,4 @@
-// Our own domain unfolded into plain ONNX (see unfold.h): op, then clamp.
+// Our own domain unfolded into plain ONNX (see unfold.h): op, then activation or clamp.
 #include "quant/unfold.h"
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include "ops/op.h"
 #include "quant/convert_pairs.h"
 #include "quant/route.h"
+#include "quant/unfold_composed.h"
 
 namespace eightfold {
 namespace {
@@ -48,15 +49,6 @@ FloatClip make_clip(Graph& graph, Clamp clamp, const std::string& base) {
   return clip;
 }
 
-// The value between the op and what follows it: the op writes here, its old output comes after.
-ValueId split_output(Graph& graph, NodeId id, std::string_view suffix) {
-  const ValueId output = graph.node(id).output(0);
-  const ValueId inner = graph.add_value(
-      graph.unique_name(graph.value(output).name + std::string(suffix)), graph.value(output).type);
-  graph.set_output(id, 0, inner);
-  return inner;
-}
-
 void unfold_activation(Graph& graph, NodeId id) {
   const std::string activation = graph.node(id).string_attribute(kActivation, "");
   const auto clamp = fused_clamp(graph.node(id));
@@ -73,7 +65,7 @@ void unfold_activation(Graph& graph, NodeId id) {
     after = make_clip(graph, *clamp, name);
   } else {
     after.node.op_type = activation;
-    if (!clamp) after.node.set_attribute("alpha", alpha);
+    if (activation == "LeakyRelu") after.node.set_attribute("alpha", alpha);
   }
   after.node.name = name;
   std::vector<ValueId> inputs{inner};
@@ -92,6 +84,22 @@ void unfold_integer_clamp(Graph& graph, NodeId id) {
   graph.node(id).remove_attribute(kClampMax);
   if (lo <= full.quant_min && hi >= full.quant_max) return;
   add_integer_clip(graph, id, split_output(graph, id, "_unclamped"), output, lo, hi);
+}
+
+void unfold_node(Graph& graph, NodeId id) {
+  if (graph.node(id).domain != kEightfoldDomain) return;
+  if (const std::vector<NodeId> parts = split_composed(graph, id); !parts.empty()) {
+    for (NodeId part : parts) unfold_node(graph, part);
+    return;
+  }
+  const auto domain = plain_domain(graph, graph.node(id).op_type);
+  if (!domain) {
+    throw Error(ErrorCode::kUnsupportedOp, "this operator has no plain ONNX form")
+        .at(graph.node(id).name, graph.node(id).op_type);
+  }
+  graph.node(id).domain = std::string(*domain);
+  unfold_activation(graph, id);
+  unfold_integer_clamp(graph, id);
 }
 
 }  // namespace
@@ -125,6 +133,14 @@ std::optional<Clamp> fused_clamp(const Node& node) {
   if (activation != "Clip") return std::nullopt;
   return Clamp{node.float_attribute("activation_min", -INFINITY),
                node.float_attribute("activation_max", INFINITY)};
+}
+
+ValueId split_output(Graph& graph, NodeId id, std::string_view suffix) {
+  const ValueId output = graph.node(id).output(0);
+  const ValueId inner = graph.add_value(
+      graph.unique_name(graph.value(output).name + std::string(suffix)), graph.value(output).type);
+  graph.set_output(id, 0, inner);
+  return inner;
 }
 
 Clamp compose(Clamp inner, Clamp outer) {
@@ -165,17 +181,7 @@ void update_imports(Graph& graph) {
 Graph unfold(const Graph& fused) {
   Graph graph = fused;
   const std::vector<NodeId> nodes(graph.nodes().begin(), graph.nodes().end());
-  for (NodeId id : nodes) {
-    if (graph.node(id).domain != kEightfoldDomain) continue;
-    const auto domain = plain_domain(graph, graph.node(id).op_type);
-    if (!domain) {
-      throw Error(ErrorCode::kUnsupportedOp, "this operator has no plain ONNX form")
-          .at(graph.node(id).name, graph.node(id).op_type);
-    }
-    graph.node(id).domain = std::string(*domain);
-    unfold_activation(graph, id);
-    unfold_integer_clamp(graph, id);
-  }
+  for (NodeId id : nodes) unfold_node(graph, id);
   update_imports(graph);
   return graph;
 }

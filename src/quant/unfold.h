@@ -4,6 +4,7 @@
 // activation "Relu" is Conv, Relu; `eightfold:QLinearConv` with clamp_min 3 is
 // QLinearConv, Clip on the integers. The twin is the registry's row of the same
 // op_type in the ONNX or the com.microsoft domain, so there is no list to keep.
+// The few ops that have no twin are split first (unfold_composed.h).
 #pragma once
 
 #include <cstdint>
@@ -34,6 +35,9 @@ std::optional<Clamp> clamp_of(const Graph& graph, NodeId node);
 // The clamp that a fused node carries; unbounded when it carries nothing; nullopt when its
 // activation is not a clamp.
 std::optional<Clamp> fused_clamp(const Node& node);
+// The value between an op and what follows it: the op writes it, its old output comes after.
+ValueId split_output(Graph& graph, NodeId node, std::string_view suffix);
+
 // First `inner`, then `outer`.
 Clamp compose(Clamp inner, Clamp outer);
 

@@ -115,7 +115,11 @@ struct WordSink {
       const v128_t word = is_float ? wasm_f32x4_mul(wasm_f32x4_convert_i32x4(acc[j]),
                                                     wasm_v128_load(scale + 16 * j))
                                    : acc[j];
-      store_bytes(to + 16 * j, word, std::min<int64_t>(16, 4 * (n - 4 * j)));
+      if (n >= 4 * (j + 1)) {
+        wasm_v128_store(to + 16 * j, word);
+      } else {
+        store_bytes(to + 16 * j, word, 4 * (n - 4 * j));
+      }
     }
   }
 };

@@ -32,6 +32,19 @@ void binary_scalar(const BinaryInt8& call) {
   binary_scalar_from<op>(call, 0);
 }
 
+inline void residual_scalar_from(const ResidualRunInt8& call, int64_t first) {
+  const Int8Output& out = call.out;
+  auto* y = static_cast<uint8_t*>(out.data);
+  for (int64_t i = first; i < call.n; ++i) {
+    const int32_t steps = int8_at(call.x.data, call.x.is_signed, i) - call.x.zero_point;
+    const float residual = static_cast<float>(steps) * call.x_scale;
+    y[i] = static_cast<uint8_t>(
+        round_to_range(call.sums[i] + residual, out.zero_point, out.lo, out.hi));
+  }
+}
+
+inline void residual_scalar(const ResidualRunInt8& call) { residual_scalar_from(call, 0); }
+
 inline void max_rows_scalar_from(const uint8_t* const* rows, int64_t count, int64_t n,
                                  bool is_signed, uint8_t* y, int64_t first) {
   for (int64_t i = first; i < n; ++i) {

@@ -64,6 +64,40 @@ void binary_simd(const BinaryInt8& call) {
   call.is_signed ? binary_simd_as<op, true>(call) : binary_simd_as<op, false>(call);
 }
 
+template <bool x_signed, bool y_signed>
+int64_t residual_simd_as(const ResidualRunInt8& call) {
+  const Int8Output& out = call.out;
+  const RoundVectors round(out.zero_point, out.lo);
+  const v128_t zero = wasm_i16x8_splat(static_cast<int16_t>(call.x.zero_point));
+  const v128_t scale = wasm_f32x4_splat(call.x_scale);
+  const v128_t floor = wasm_f32x4_splat(static_cast<float>(out.lo - out.zero_point));
+  const v128_t high = splat_byte(out.hi);
+  int64_t i = 0;
+  for (; i + 16 <= call.n; i += 16) {
+    v128_t value[4];
+    widen_to_float<x_signed>(wasm_v128_load(static_cast<const uint8_t*>(call.x.data) + i), zero,
+                             value);
+    for (int j = 0; j < 4; ++j) {
+      const v128_t sum =
+          wasm_f32x4_add(wasm_v128_load(call.sums + i + 4 * j), wasm_f32x4_mul(value[j], scale));
+      // pmax(a, b) is a < b ? b : a, so NaN becomes the floor.
+      value[j] = round_vector(wasm_f32x4_pmax(floor, sum), round);
+    }
+    const v128_t bytes = narrow_bytes<y_signed>(value[0], value[1], value[2], value[3]);
+    wasm_v128_store(static_cast<uint8_t*>(out.data) + i, min_bytes<y_signed>(bytes, high));
+  }
+  return i;
+}
+
+inline void residual_simd(const ResidualRunInt8& call) {
+  const bool y_signed = call.out.dtype == DType::kInt8;
+  const int64_t done =
+      call.x.is_signed
+          ? (y_signed ? residual_simd_as<true, true>(call) : residual_simd_as<true, false>(call))
+          : (y_signed ? residual_simd_as<false, true>(call) : residual_simd_as<false, false>(call));
+  residual_scalar_from(call, done);
+}
+
 template <bool is_signed>
 int64_t max_rows_simd_as(const uint8_t* const* rows, int64_t count, int64_t n, uint8_t* y) {
   int64_t i = 0;

@@ -15,6 +15,7 @@ const DepthwiseInt8 depthwise_i8_scalar{
     generic::depthwise_scalar_scratch, generic::depthwise_scalar_run};
 const AddInt8 add_i8_scalar{generic::binary_scalar<generic::BinaryOp::kAdd>};
 const MulInt8 mul_i8_scalar{generic::binary_scalar<generic::BinaryOp::kMul>};
+const ResidualInt8 residual_i8_scalar{generic::residual_scalar};
 const MaxRowsInt8 max_rows_i8_scalar{generic::max_rows_scalar};
 const SumRowsInt8 sum_rows_i8_scalar{generic::sum_rows_scalar};
 const QuantizeInt8 quantize_i8_scalar{generic::quantize_scalar};

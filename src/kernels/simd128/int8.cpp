@@ -15,6 +15,7 @@ const DepthwiseInt8 depthwise_i8_simd128{
     generic::depthwise_dot16_run};
 const AddInt8 add_i8_simd128{generic::binary_simd<generic::BinaryOp::kAdd>};
 const MulInt8 mul_i8_simd128{generic::binary_simd<generic::BinaryOp::kMul>};
+const ResidualInt8 residual_i8_simd128{generic::residual_simd};
 const MaxRowsInt8 max_rows_i8_simd128{generic::max_rows_simd};
 const SumRowsInt8 sum_rows_i8_simd128{generic::sum_rows_simd};
 const QuantizeInt8 quantize_i8_simd128{generic::quantize_simd};

@@ -4,6 +4,8 @@
 //   shift = beta - mean * scale, folded into the layer (fold_scale_shift.h)
 // Refuses BatchNormalization in training mode, with parameters that are not constant, and
 // what the layer's own weights refuse. Source: ONNX BatchNormalization, opset 1 to 15.
+#include "quant/fusers/fuse_batch_norm.h"
+
 #include <cmath>
 
 #include "ir/constant.h"
@@ -47,6 +49,8 @@ ScaleShift affine_map(const Graph& graph, const Node& norm, int64_t channels) {
   return map;
 }
 
+}  // namespace
+
 Verdict can_fold_norm(const Graph& graph, NodeId norm_id, NodeId layer) {
   const Node& norm = graph.node(norm_id);
   if (is_training(graph, norm)) return refused("BatchNormalization is in training mode");
@@ -73,6 +77,8 @@ void fold_norm(Graph& graph, NodeId norm, NodeId layer) {
                    affine_map(graph, graph.node(norm), output_channels(graph, layer)));
   replace_producer(graph, norm, layer);
 }
+
+namespace {
 
 Verdict check(const Graph& graph, const Match& match) {
   const std::vector<NodeId> chain = chain_of(match);

@@ -39,6 +39,7 @@ std::vector<Fuser> constant_fusers();    // conv_add_const, conv_mul_const ...
 std::vector<Fuser> matmul_fusers();      // matmul_add
 std::vector<Fuser> pad_fusers();         // pad_into_conv, pad_into_pool
 std::vector<Fuser> activation_fusers();  // conv_relu, conv_clip, linear_relu, add_relu ...
+std::vector<Fuser> residual_fusers();    // conv_add, conv_add_relu
 // Every fuser that a BackendConfig can name.
 std::vector<std::string> fuser_names();
 

@@ -190,5 +190,31 @@ def edge_cases():
     yield Case('zeros', 'DynamicQuantizeLinear', [np.zeros((5,), np.float32)], outputs=3)
 
 
+def dynamic_cases():
+    """What dynamically quantized models are made of; the zero point of the input comes with it."""
+    def conv_integer(what, x, w, kinds='u8u8', weight_zero=(), **attributes):
+        wz = None if weight_zero is None else np.broadcast_to(zero(kinds[2:], 9), weight_zero).copy()
+        return Case(what, 'ConvInteger', [draw(x, kinds[:2]), draw(w, kinds[2:]), zero(kinds[:2]), wz],
+                    attributes=attributes, feeds=(0, 2))
+    yield conv_integer('strides, int8 weight', (1, 3, 8, 9), (6, 3, 3, 3), 'u8s8', strides=[2, 2], pads=[0, 1, 1, 0])
+    yield conv_integer('depthwise', (2, 18, 6, 5), (18, 1, 3, 3), group=18, pads=[1, 1, 1, 1])
+    yield conv_integer('groups, no weight zero point', (1, 6, 5, 5), (8, 3, 3, 3), weight_zero=None, group=2)
+    yield conv_integer('rank 3', (2, 7, 21), (8, 7, 5), strides=[2], pads=[2, 2])
+
+    def matmul_integer(what, a, b, b_zero, kinds='u8u8', feeds=(0, 2)):
+        bz = draw(b_zero, kinds[2:])
+        return Case(what, 'MatMulInteger', [draw(a, kinds[:2]), draw(b, kinds[2:]), zero(kinds[:2]), bz], feeds=feeds)
+    yield matmul_integer('zero point per column', (4, 12), (12, 17), (17,))
+    yield matmul_integer('batch, zero point per column', (2, 3, 4, 10), (10, 6), (6,), 'u8s8')
+    yield matmul_integer('batch on both sides', (3, 4, 7), (3, 7, 5), ())
+    yield matmul_integer('zero points per matrix and column', (3, 4, 7), (3, 7, 5), (3, 1, 5))
+    yield matmul_integer('the same, all of it fed', (3, 4, 7), (3, 7, 5), (3, 1, 5), feeds=(0, 1, 2, 3))
+    for what, values in (('negative', [-1.5, -2.0, -0.25]), ('constant', [4.5] * 20), ('one number', [-7.25]),
+                         ('negative zeros', [-0.0, -0.0]), ('ties', [-1.0, 254.0, 0.5, 1.5, 2.5, -0.5]),
+                         ('wide', list(RNG.normal(0, 1e6, size=50)))):
+        yield Case(what, 'DynamicQuantizeLinear', [np.array(values, np.float32)], outputs=3)
+
+
 FAMILIES = {'conv': conv_cases, 'matmul': matmul_cases, 'gemm': gemm_cases, 'elementwise': elementwise_cases,
-            'unary': unary_cases, 'concat': concat_cases, 'pool': pool_cases, 'edges': edge_cases}
+            'unary': unary_cases, 'concat': concat_cases, 'pool': pool_cases, 'edges': edge_cases,
+            'dynamic': dynamic_cases}
