@@ -11,8 +11,12 @@ namespace eightfold {
 namespace {
 
 // ---------------------------------------------------------------- observers
+// Prepare reads this name as "that of the input"; it is no observer that could be made.
+constexpr const char* kReuseInput = "ReuseInputObserver";
+
 void read_observer(std::string& name, const JsonPlace& place) {
-  const std::vector<std::string> names = observer_names();
+  std::vector<std::string> names = observer_names();
+  names.emplace_back(kReuseInput);
   const std::vector<std::string_view> known(names.begin(), names.end());
   name = known[read_name(place, "observer", known)];
 }

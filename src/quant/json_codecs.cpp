@@ -64,16 +64,21 @@ void read_float(float& value, const JsonPlace& place) {
   value = static_cast<float>(number);
 }
 
-// The double nearest to the shortest decimal that reads back as this float: 0.1, not 0.100000001.
+double rounded(double value, int digits) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.*g", digits, value);
+  return std::strtod(text, nullptr);
+}
+// A decimal that reads back as this float: its own value where that is short (1/4096), else the
+// shortest there is (0.1, not 0.100000001490116).
 double shortest(float value) {
-  double number = value;
-  for (int digits = 6; digits <= 9; ++digits) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.*g", digits, static_cast<double>(value));
-    number = std::strtod(text, nullptr);
-    if (static_cast<float>(number) == value) break;
+  const double exact = value;
+  if (rounded(exact, 12) == exact) return exact;
+  for (int digits = 6; digits < 9; ++digits) {
+    const double decimal = rounded(exact, digits);
+    if (static_cast<float>(decimal) == value) return decimal;
   }
-  return number;
+  return rounded(exact, 9);
 }
 bool write_float(const float& value, const float* standard, ConfigJson& out) {
   write_double(shortest(value), nullptr, out);
