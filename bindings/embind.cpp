@@ -48,6 +48,7 @@ EMSCRIPTEN_BINDINGS(eightfold) {
   function("makeCalibrator", guarded<make_calibrator>);
   function("makeBiasCorrector", guarded<make_bias_corrector>);
   function("convert", guarded<convert_model>);
+  function("explain", guarded<explain_model>);
   function("lower", guarded<lower_model>);
   function("toQdq", guarded<to_qdq_model>);
   function("toQOperator", guarded<to_qoperator_model>);
@@ -57,6 +58,8 @@ EMSCRIPTEN_BINDINGS(eightfold) {
 
   function("backendNames", guarded<list_backends>);
   function("observerNames", guarded<list_observers>);
+  function("qconfigNames", guarded<list_qconfigs>);
+  function("backend", guarded<backend_json>);
   function("errorCodes", guarded<list_error_codes>);
   function("isa", guarded<isa>);
   function("setIsa", guarded<choose_isa>);

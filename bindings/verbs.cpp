@@ -6,13 +6,16 @@
 
 #include <algorithm>
 
-#include "bindings/config.h"
 #include "bindings/convert.h"
 #include "bindings/model_info.h"
 #include "core/error.h"
 #include "ir/text.h"
 #include "kernels/kernels.h"
 #include "onnx/onnx.h"
+#include "quant/config_json.h"
+#include "quant/explain.h"
+#include "quant/fusing.h"
+#include "quant/quantize_options.h"
 #include "quant/report.h"
 
 namespace eightfold::bindings {
@@ -51,22 +54,37 @@ ModelHandle load(const val& bytes, const val& reader) {
   return {load_onnx(std::move(copy), options), {}, file_bytes};
 }
 
-ModelHandle fuse_model(const ModelHandle& model, const std::string& backend_name) {
-  return with_remarks(model.remarks, [&](Remarks* remarks) {
-    return fuse(model.graph, backend(backend_name), remarks);
-  });
+ModelHandle fuse_model(const ModelHandle& model, const std::string& backend_json,
+                       const std::string& custom_json) {
+  const BackendConfig backend = backend_from_json(backend_json);
+  Fusing fusing(model.graph, backend, {}, fuse_custom_config_from_json(custom_json));
+  fusing.next_round();  // to the end: there are no functions of the caller's to ask for
+  return with_remarks(model.remarks, [&](Remarks* remarks) { return fusing.finish(remarks); });
 }
 
-PreparedHandle prepare_model(const ModelHandle& fused, const std::string& backend_name,
-                             const val& options) {
-  const QConfigMapping mapping = mapping_from_js(options, fused.graph);
-  PreparedModel model = prepare(fused.graph, mapping, backend(backend_name));
+PreparedHandle prepare_model(const ModelHandle& fused, const std::string& backend_json,
+                             const std::string& options_json) {
+  const BackendConfig backend = backend_from_json(backend_json);
+  const PrepareOptions options = prepare_options_from_json(options_json, backend, fused.graph);
+  PreparedModel model = prepare(fused.graph, options.qconfig_mapping, backend, options.custom);
   return {std::make_shared<PreparedModel>(std::move(model)), fused.remarks};
 }
 
-ModelHandle convert_model(const PreparedHandle& prepared) {
+ModelHandle convert_model(const PreparedHandle& prepared, const std::string& options_json) {
+  const ConvertOptions options = convert_options_from_json(options_json);
   return with_remarks(prepared.remarks,
-                      [&](Remarks* remarks) { return convert(*prepared.model, remarks); });
+                      [&](Remarks* remarks) { return convert(*prepared.model, options, remarks); });
+}
+
+std::string explain_model(const ModelHandle& model, const std::string& backend_json,
+                          const std::string& options_json) {
+  const BackendConfig backend = backend_from_json(backend_json);
+  // Nodes to exclude are named as in the fused model.
+  const bool is_fused = model.graph.stage != Stage::kFloat;
+  const Graph fused = is_fused ? model.graph : fuse(model.graph, backend);
+  const PrepareOptions options = prepare_options_from_json(options_json, backend, fused);
+  return to_json(explain(model.graph, options.qconfig_mapping, backend, options.custom),
+                 /*indent=*/-1);
 }
 
 ModelHandle lower_model(const ModelHandle& quantized) {
@@ -127,6 +145,8 @@ std::string report(const PreparedHandle& prepared, const ModelHandle& lowered,
 
 val list_backends() { return names_to_js(backend_names()); }
 val list_observers() { return names_to_js(observer_names()); }
+val list_qconfigs() { return names_to_js(qconfig_names()); }
+std::string backend_json(const std::string& name) { return to_json(backend(name), /*indent=*/-1); }
 
 val list_error_codes() {
   val codes = val::array();

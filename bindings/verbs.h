@@ -12,11 +12,15 @@ namespace eightfold::bindings {
 
 // `reader` is undefined, or a function (location, offset, length) => Uint8Array or null.
 ModelHandle load(const emscripten::val& bytes, const emscripten::val& reader);
-ModelHandle fuse_model(const ModelHandle& model, const std::string& backend_name);
-// `options`: config.h.
-PreparedHandle prepare_model(const ModelHandle& fused, const std::string& backend_name,
-                             const emscripten::val& options);
-ModelHandle convert_model(const PreparedHandle& prepared);
+// Configs and options cross as JSON text: quant/config_json.h, quant/quantize_options.h.
+ModelHandle fuse_model(const ModelHandle& model, const std::string& backend_json,
+                       const std::string& custom_json);
+PreparedHandle prepare_model(const ModelHandle& fused, const std::string& backend_json,
+                             const std::string& options_json);
+ModelHandle convert_model(const PreparedHandle& prepared, const std::string& options_json);
+// Of a float model, or of a fused one; JSON of an Explanation.
+std::string explain_model(const ModelHandle& model, const std::string& backend_json,
+                          const std::string& options_json);
 ModelHandle lower_model(const ModelHandle& quantized);
 ModelHandle to_qdq_model(const ModelHandle& quantized);
 ModelHandle to_qoperator_model(const ModelHandle& lowered);
@@ -42,6 +46,8 @@ std::string report(const PreparedHandle& prepared, const ModelHandle& lowered,
 // What the instance is and holds.
 emscripten::val list_backends();
 emscripten::val list_observers();
+emscripten::val list_qconfigs();
+std::string backend_json(const std::string& name);  // of a preset
 emscripten::val list_error_codes();
 std::string isa();
 void choose_isa(const std::string& name);

@@ -46,6 +46,7 @@
 #include "ops/op.h"                // the table of operators
 #include "quant/backend_config.h"  // BackendConfig, presets
 #include "quant/compare.h"         // Comparator
+#include "quant/config_json.h"     // the configs as JSON
 #include "quant/observer.h"        // Observer
 #include "quant/qconfig.h"         // QConfig, QConfigMapping
 #include "quant/report.h"          // Report

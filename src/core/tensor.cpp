@@ -46,8 +46,9 @@ constexpr DTypeRow kDTypes[] = {
 };
 
 constexpr std::pair<std::string_view, DType> kAliases[] = {
-    {"quint8", DType::kUint8},  {"qint8", DType::kInt8},   {"qint32", DType::kInt32},
-    {"float", DType::kFloat32}, {"fp16", DType::kFloat16}, {"double", DType::kFloat64},
+    {"quint8", DType::kUint8},   {"qint8", DType::kInt8},   {"qint32", DType::kInt32},
+    {"float", DType::kFloat32},  {"fp16", DType::kFloat16}, {"double", DType::kFloat64},
+    {"quint4x2", DType::kUint4},
 };
 
 const DTypeRow* find_row(DType dtype) {
