@@ -110,14 +110,13 @@ void add_linear_fusions(BackendConfig& config, std::string_view dtypes) {
 
 // onednn alone: what is added to a Conv, in either order, with or without BatchNormalization and
 // Relu; LeakyRelu and Tanh behind Linear. (Gemm, BatchNormalization, LeakyRelu) needs no row: the
-// first two are folded before activations are looked at.
+// first two are folded before activations are looked at. A sum that cannot be fused is quantized
+// apart from the Conv, so those rows have no dtypes either.
 void add_onednn(BackendConfig& config, const Columns& columns) {
   const Pattern conv = Pattern::of("Conv");
   for (const Pattern& layer : {conv, Pattern::of("BatchNormalization", {conv})}) {
     BackendPatternConfig row;
-    row.set_dtype_configs(dtypes_of(columns.conv))
-        .set_extra_inputs_getter("match_all")
-        .set_fused_module("eightfold:ConvAdd");
+    row.set_extra_inputs_getter("match_all").set_fused_module("eightfold:ConvAdd");
     add_either_side(config, "Add", layer, row.set_fuser_method("conv_add"));
     add_either_side(config, "Add", layer, row.set_fuser_method("conv_add_relu"), "Relu");
   }

@@ -25,8 +25,8 @@ constexpr std::string_view kFusedModule = "fused_module";
 
 std::vector<Fuser> all_fusers() {
   std::vector<Fuser> all{{kFusedModule, FuserPhase::kFold, nullptr, nullptr}};
-  for (auto family :
-       {batch_norm_fusers, constant_fusers, matmul_fusers, pad_fusers, activation_fusers}) {
+  for (auto family : {batch_norm_fusers, constant_fusers, matmul_fusers, pad_fusers,
+                      activation_fusers, hard_swish_fusers, reduce_mean_fusers, sub_fusers}) {
     for (const Fuser& fuser : family()) all.push_back(fuser);
   }
   return all;
@@ -300,8 +300,10 @@ struct Fusing::Impl {
                                   : ", ") +
                  node.op_type + " '" + display_name(graph, match.claimed[i]) + "'";
     }
-    return {display_name(graph, root), graph.node(root).op_type, "fused",
-            fuser_text(rule) + ": " + members + " became one"};
+    const bool is_rewrite = match.claimed.size() == 1;
+    return {display_name(graph, root), graph.node(root).op_type,
+            is_rewrite ? "rewritten" : "fused",
+            fuser_text(rule) + ": " + members + (is_rewrite ? " was rewritten" : " became one")};
   }
 
   static std::string fuser_text(const Rule& rule) {
