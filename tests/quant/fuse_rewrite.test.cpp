@@ -185,7 +185,7 @@ TEST_CASE("other differences stay", "[fuse]") {
   }
   SECTION("of a default that a caller may override") {
     // A weight that is not listed says that the listing means something.
-    const ValueId product = g.node("MatMul", {x, g.constant(noise({3, 3}))});
+    const ValueId product = g.node("MatMul", {x, g.constant(noise({3, 3}), "w")});
     g.output(g.node("Sub", {g.node("Tanh", {product}), g.constant(noise({3}), "c")}));
     Graph graph = g.build();
     graph.inputs.push_back(graph.find_value("c"));
