@@ -76,11 +76,12 @@ bool attribute_is(const Attribute* attribute, const AttributeCondition::Value& w
 }
 
 bool attributes_fit(const Node& node, const std::vector<AttributeCondition>& conditions) {
-  return std::all_of(conditions.begin(), conditions.end(), [&](const AttributeCondition& condition) {
-    const Attribute* attribute = node.find_attribute(condition.attribute);
-    return std::any_of(condition.one_of.begin(), condition.one_of.end(),
-                       [&](const auto& wanted) { return attribute_is(attribute, wanted); });
-  });
+  return std::all_of(
+      conditions.begin(), conditions.end(), [&](const AttributeCondition& condition) {
+        const Attribute* attribute = node.find_attribute(condition.attribute);
+        return std::any_of(condition.one_of.begin(), condition.one_of.end(),
+                           [&](const auto& wanted) { return attribute_is(attribute, wanted); });
+      });
 }
 
 bool contains(const std::vector<NodeId>& nodes, NodeId id) {

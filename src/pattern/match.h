@@ -19,8 +19,8 @@
 
 namespace eightfold {
 
-// One node of a match; its tree has the shape of the pattern as written, but for optional nodes that
-// are missing.
+// One node of a match; its tree has the shape of the pattern as written, but for optional nodes
+// that are missing.
 struct MatchedNode {
   NodeId node = kNone;     // kNone for a constant, a graph input or a missing producer
   ValueId value = kNone;   // the value that was matched (output of node, or the constant)

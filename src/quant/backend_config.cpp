@@ -23,9 +23,7 @@ constexpr std::array<std::string_view, 3> kQuantizeWhens{"always", "input_quanti
                                                          "between_quantized"};
 
 // Module identities are compared as text, so they are kept in one spelling.
-std::string identity(std::string op) {
-  return op.empty() ? op : plain_identity(std::move(op));
-}
+std::string identity(std::string op) { return op.empty() ? op : plain_identity(std::move(op)); }
 
 }  // namespace
 
@@ -167,10 +165,11 @@ BackendConfig& BackendConfig::set_backend_pattern_config(BackendPatternConfig co
   }
   if (config.format() == BackendPatternConfig::Format::kForward &&
       config.pattern().is_single_op() && !config.fuser_method.empty()) {
-    throw Error(ErrorCode::kInvalidConfig,
-                "the pattern '" + to_text(config.pattern()) + "' is a single op, yet has the fuser '" +
-                    config.fuser_method + "'",
-                "a fuser joins two or more ops; to rewrite one op, use a pattern graph of one node");
+    throw Error(
+        ErrorCode::kInvalidConfig,
+        "the pattern '" + to_text(config.pattern()) + "' is a single op, yet has the fuser '" +
+            config.fuser_method + "'",
+        "a fuser joins two or more ops; to rewrite one op, use a pattern graph of one node");
   }
   const auto same = std::find_if(configs_.begin(), configs_.end(), [&](const auto& known) {
     return known.pattern() == config.pattern();

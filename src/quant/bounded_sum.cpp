@@ -51,9 +51,8 @@ bool channel_keeps(std::span<const float> weights, float scale, int32_t zero_poi
       const int64_t q = quantize(weights[first + i], scale, zero_point, range) - zero_point;
       (q > 0 ? above : below)[group_of[i]] += q;
     }
-    const bool fits =
-        std::ranges::all_of(above, [&](int64_t sum) { return sum <= bound.limit; }) &&
-        std::ranges::all_of(below, [&](int64_t sum) { return sum >= -bound.limit; });
+    const bool fits = std::ranges::all_of(above, [&](int64_t sum) { return sum <= bound.limit; }) &&
+                      std::ranges::all_of(below, [&](int64_t sum) { return sum >= -bound.limit; });
     if (!fits) return false;
   }
   return true;

@@ -11,11 +11,11 @@
 #include <map>
 
 #include "ops/upgrade.h"
+#include "pattern/match.h"
 #include "quant/convert_interface.h"
 #include "quant/convert_modes.h"
 #include "quant/convert_pairs.h"
 #include "quant/convert_weights.h"
-#include "pattern/match.h"
 #include "quant/identity.h"
 #include "quant/prepare_weights.h"
 #include "quant/route.h"
@@ -109,10 +109,11 @@ class Converter {
     std::erase_if(graph_.inputs, [&](ValueId id) { return graph_.value(id).is_constant(); });
     graph_.stage = Stage::kQuantized;
     if (narrow_ranges_ > 0 && remarks_ != nullptr) {
-      remarks_->push_back({graph_.name, "", "rewritten",
-                           std::to_string(narrow_ranges_) +
-                               " values use a part of their dtype's range; a Clip in the file keeps "
-                               "other runtimes to it"});
+      remarks_->push_back(
+          {graph_.name, "", "rewritten",
+           std::to_string(narrow_ranges_) +
+               " values use a part of their dtype's range; a Clip in the file keeps "
+               "other runtimes to it"});
     }
     return std::move(graph_);
   }
@@ -472,8 +473,8 @@ Graph convert(const PreparedModel& model, const ConvertOptions& options, Remarks
   PreparedModel narrowed = model;
   if (options.qconfig_mapping) narrow(narrowed, *options.qconfig_mapping);
   const int64_t opset = opset_for(model);
-  const bool is_quantized = std::ranges::any_of(
-      narrowed.plans, [](const auto& plan) { return plan.second.quantized; });
+  const bool is_quantized =
+      std::ranges::any_of(narrowed.plans, [](const auto& plan) { return plan.second.quantized; });
   if (model.graph.opset() >= opset || !is_quantized) {
     return Converter(std::move(narrowed), options, remarks).run();
   }

@@ -11,8 +11,8 @@ struct BorderParams {
   DType dtype;
 };
 
-// The input becomes integers of its own name and loses its QuantizeLinear; its float readers get the
-// dequantized value.
+// The input becomes integers of its own name and loses its QuantizeLinear; its float readers get
+// the dequantized value.
 void quantize_input(Graph& graph, ValueId input, const BorderParams& params);
 // The output of that index is given as integers, without a last DequantizeLinear.
 void quantize_output(Graph& graph, size_t index, const BorderParams& params);

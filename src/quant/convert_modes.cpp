@@ -42,8 +42,8 @@ void quantize_dynamically(Graph& graph, NodeId id, DynamicInputs& known) {
   if (fresh) {
     const std::string name = graph.value(x).name;
     const auto& dims = graph.value(x).type.dims;
-    const ValueId q = graph.add_value(graph.unique_name(name + "_quantized"),
-                                      {DType::kUint8, dims, {}});
+    const ValueId q =
+        graph.add_value(graph.unique_name(name + "_quantized"), {DType::kUint8, dims, {}});
     const ValueId scale =
         graph.add_value(graph.unique_name(name + "_scale"), {DType::kFloat32, Dims{}, {}});
     const ValueId zero =
@@ -51,8 +51,8 @@ void quantize_dynamically(Graph& graph, NodeId id, DynamicInputs& known) {
     Node quantize;
     quantize.op_type = "DynamicQuantizeLinear";
     quantize.name = name + "_DynamicQuantizeLinear";
-    const NodeId made = place_node(graph, {.after = graph.value(x).producer()},
-                                   std::move(quantize), {x}, {q, scale, zero});
+    const NodeId made = place_node(graph, {.after = graph.value(x).producer()}, std::move(quantize),
+                                   {x}, {q, scale, zero});
     entry->second = graph.add_value(graph.unique_name(name + "_dequantized"), graph.value(x).type);
     add_dequantize(graph, {.after = made}, q, {scale, zero}, -1, entry->second, name);
   }

@@ -19,8 +19,8 @@ void store_weight_as_half(Graph& graph, NodeId node, int weight_input);
 using DynamicInputs = std::map<ValueId, ValueId>;
 void quantize_dynamically(Graph& graph, NodeId node, DynamicInputs& known);
 
-// int8 weights of a convolution with dynamic inputs become uint8 ones of the same reals: onnxruntime
-// runs ConvInteger fast on those alone (peers.md 0.4).
+// int8 weights of a convolution with dynamic inputs become uint8 ones of the same reals:
+// onnxruntime runs ConvInteger fast on those alone (peers.md 0.4).
 void prefer_unsigned_weight(const Node& node, QParams& qparams);
 
 }  // namespace eightfold

@@ -11,8 +11,8 @@ namespace {
 void map_module(ModuleMapping& mapping, std::string from, std::string to) {
   from = plain_identity(std::move(from));
   to = plain_identity(std::move(to));
-  const auto known =
-      std::find_if(mapping.begin(), mapping.end(), [&](auto& entry) { return entry.first == from; });
+  const auto known = std::find_if(mapping.begin(), mapping.end(),
+                                  [&](auto& entry) { return entry.first == from; });
   if (known == mapping.end()) {
     mapping.emplace_back(std::move(from), std::move(to));
   } else {
@@ -72,8 +72,7 @@ PrepareCustomConfig& PrepareCustomConfig::set_output_quantized_indexes(std::vect
   output_quantized_indexes = checked_indexes(std::move(indexes));
   return *this;
 }
-PrepareCustomConfig& PrepareCustomConfig::set_preserved_attributes(
-    std::vector<std::string> names) {
+PrepareCustomConfig& PrepareCustomConfig::set_preserved_attributes(std::vector<std::string> names) {
   preserved_attributes = std::move(names);
   return *this;
 }
@@ -83,8 +82,7 @@ ConvertCustomConfig& ConvertCustomConfig::set_observed_to_quantized_mapping(std:
   map_module(observed_to_quantized_mapping, std::move(from), std::move(to));
   return *this;
 }
-ConvertCustomConfig& ConvertCustomConfig::set_preserved_attributes(
-    std::vector<std::string> names) {
+ConvertCustomConfig& ConvertCustomConfig::set_preserved_attributes(std::vector<std::string> names) {
   preserved_attributes = std::move(names);
   return *this;
 }

@@ -17,8 +17,8 @@ namespace eightfold {
 
 // A part of the model that is prepared as a unit, with a mapping (and a target) of its own.
 struct StandaloneModule {
-  std::string name;       // a path prefix; "" where `op` is given
-  std::string op;         // or every node of this identity
+  std::string name;  // a path prefix; "" where `op` is given
+  std::string op;    // or every node of this identity
   QConfigMapping qconfig_mapping;
   std::optional<BackendConfig> backend_config;  // default: that of the model
   bool operator==(const StandaloneModule&) const = default;

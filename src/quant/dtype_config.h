@@ -10,7 +10,8 @@ namespace eightfold {
 
 // The sums of a kernel that adds products in 16 bits cannot overflow if, in every group of weights
 // that share a lane, the positive ones add up to at most `limit` and the negative ones to at least
-// -limit. Lanes as in kernels: (k, k+1) for group 2, (k, k+1, k+4, k+5) of an aligned 8 for group 4.
+// -limit. Lanes as in kernels: (k, k+1) for group 2, (k, k+1, k+4, k+5) of an aligned 8 for
+// group 4.
 struct BoundedSum {
   int group = 2;  // 2 or 4
   int limit = 128;
@@ -27,7 +28,8 @@ struct DTypeWithConstraints {
   std::optional<int32_t> zero_point_exact_match;
   std::optional<BoundedSum> bounded_sum;  // ours: of weights
   DTypeWithConstraints() = default;
-  DTypeWithConstraints(DType bare) : dtype(bare) {}  // NOLINT: a bare dtype is one without constraints
+  DTypeWithConstraints(DType bare)
+      : dtype(bare) {}  // NOLINT: a bare dtype is one without constraints
   bool operator==(const DTypeWithConstraints&) const = default;
 };
 

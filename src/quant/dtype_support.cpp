@@ -60,8 +60,8 @@ std::string why_sums_unbounded(const DTypeWithConstraints& wanted, const Observe
   const auto& has = spec.bounded_sum;
   if (has && has->group == need.group && has->limit <= need.limit) return {};
   if (has && has->group < need.group && has->limit * 2 <= need.limit) return {};
-  return "the kernel needs weights whose sums of " + std::to_string(need.group) +
-         " stay within " + std::to_string(need.limit) + ", and the observer has no such bound";
+  return "the kernel needs weights whose sums of " + std::to_string(need.group) + " stay within " +
+         std::to_string(need.limit) + ", and the observer has no such bound";
 }
 
 std::string check(const DTypeWithConstraints& wanted, const ObserverSpec& spec, const char* what) {

@@ -89,8 +89,7 @@ class Explainer {
     for (const Fusing::Miss& miss : fusing_.misses()) {
       if (miss.node == row.node) row.near_misses.push_back(miss.near);
     }
-    row.near_misses.insert(row.near_misses.end(), plan.near_misses.begin(),
-                           plan.near_misses.end());
+    row.near_misses.insert(row.near_misses.end(), plan.near_misses.begin(), plan.near_misses.end());
     if (plan.quantized) {
       observe(id, plan, row);
       row.dtypes = dtypes_of(row, plan);

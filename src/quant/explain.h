@@ -1,8 +1,8 @@
 // explain: what a backend and a mapping would do with a model, node by node, and why.
 //
-// Runs the route to the lowered graph with made-up ranges, so it needs no data. Every node of the fused graph has a row: the pattern that
-// claimed it or those that nearly did, its dtypes, its observers and whom it shares them with, and
-// the operator and kernel that it will run on.
+// Runs the route to the lowered graph with made-up ranges, so it needs no data. Every node of the
+// fused graph has a row: the pattern that claimed it or those that nearly did, its dtypes, its
+// observers and whom it shares them with, and the operator and kernel that it will run on.
 #pragma once
 
 #include <string>
@@ -17,15 +17,15 @@ struct ObservedValue {
   std::string observer;     // HistogramObserver, ...; "" when it is not observed
   std::string dtype;
   int64_t quant_min = 0, quant_max = 0;
-  int slot = -1;                           // activations; equal numbers are one observer
-  std::vector<std::string> shared_with;    // other values of the slot
+  int slot = -1;                         // activations; equal numbers are one observer
+  std::vector<std::string> shared_with;  // other values of the slot
 };
 
 struct NodeExplanation {
   std::string node, op_type;
   bool quantized = false;
-  std::string mode;     // "static", "dynamic", "weight only", "float16", "float"
-  std::string pattern;  // that claimed it; "" when none did
+  std::string mode;                  // "static", "dynamic", "weight only", "float16", "float"
+  std::string pattern;               // that claimed it; "" when none did
   std::vector<std::string> members;  // nodes of the file that were fused into it
   std::vector<NearPattern> near_misses;
   std::string reason;  // why it stays float

@@ -27,7 +27,7 @@ std::vector<Fuser> all_fusers() {
   std::vector<Fuser> all{{kFusedModule, FuserPhase::kFold, nullptr, nullptr}};
   for (auto family :
        {batch_norm_fusers, constant_fusers, matmul_fusers, pad_fusers, residual_fusers,
-        activation_fusers}) {
+        activation_fusers, hard_swish_fusers, reduce_mean_fusers, sub_fusers}) {
     for (const Fuser& fuser : family()) all.push_back(fuser);
   }
   return all;
@@ -86,9 +86,11 @@ void name_nodes(Graph& graph) {
 // The same reason, for a part of the nodes: (BatchNormalization, Conv) of (Relu, (...)).
 bool says_the_same(const NearMiss& part, const NearMiss& whole) {
   return part.nodes.size() < whole.nodes.size() && part.reason == whole.reason &&
-         std::all_of(part.nodes.begin(), part.nodes.end(), [&](NodeId id) {
-           return std::find(whole.nodes.begin(), whole.nodes.end(), id) != whole.nodes.end();
-         });
+         std::all_of(
+             part.nodes.begin(), part.nodes.end(),
+             [&](NodeId id) {
+               return std::find(whole.nodes.begin(), whole.nodes.end(), id) != whole.nodes.end();
+             });
 }
 
 }  // namespace
@@ -178,9 +180,8 @@ struct Fusing::Impl {
   // ---- replies: all are checked before the first one is applied
   void answer(const std::vector<Reply>& replies) {
     if (replies.size() != questions.size()) {
-      throw Error(ErrorCode::kInvalidConfig,
-                  std::to_string(replies.size()) + " replies to " +
-                      std::to_string(questions.size()) + " questions");
+      throw Error(ErrorCode::kInvalidConfig, std::to_string(replies.size()) + " replies to " +
+                                                 std::to_string(questions.size()) + " questions");
     }
     for (size_t i = 0; i < replies.size(); ++i) check(questions[i], replies[i]);
     questions.clear();
@@ -191,8 +192,7 @@ struct Fusing::Impl {
                                         const std::string& what) {
     throw Error(ErrorCode::kInvalidConfig,
                 "a reply for the pattern " + to_text(question.config->pattern()) + " " + what)
-        .at(display_name(graph, question.match.anchor),
-            graph.node(question.match.anchor).op_type);
+        .at(display_name(graph, question.match.anchor), graph.node(question.match.anchor).op_type);
   }
 
   void check(const Question& question, const Reply& reply) const {
@@ -202,7 +202,8 @@ struct Fusing::Impl {
     if (reply.root) {
       if (*reply.root >= nodes.size()) refuse("names a root that is not of the match");
       const MatchedNode& root = *nodes[*reply.root];
-      if (root.match_all || root.node == kNone) refuse("names a root that the match does not claim");
+      if (root.match_all || root.node == kNone)
+        refuse("names a root that the match does not claim");
     }
     for (size_t index : reply.extra_inputs) {
       if (index >= nodes.size()) refuse("names an extra input that is not of the match");
@@ -233,8 +234,8 @@ struct Fusing::Impl {
       return;
     }
     const std::vector<const MatchedNode*> nodes = match_nodes(match);
-    const MatchedNode* root = reply && reply->root ? nodes[*reply->root]
-                                                   : root_node_of(match, root_getter(rule));
+    const MatchedNode* root =
+        reply && reply->root ? nodes[*reply->root] : root_node_of(match, root_getter(rule));
     if (root == nullptr || root->match_all || root->node == kNone) {
       throw Error(ErrorCode::kInvalidConfig,
                   "the root node getter of the pattern " + to_text(rule.config->pattern()) +
@@ -319,8 +320,9 @@ struct Fusing::Impl {
                                   : ", ") +
                  node.op_type + " '" + display_name(graph, match.claimed[i]) + "'";
     }
-    return {display_name(graph, root), graph.node(root).op_type, "fused",
-            fuser_text(rule) + ": " + members + " became one"};
+    const bool is_rewrite = match.claimed.size() == 1;
+    return {display_name(graph, root), graph.node(root).op_type, is_rewrite ? "rewritten" : "fused",
+            fuser_text(rule) + ": " + members + (is_rewrite ? " was rewritten" : " became one")};
   }
 
   static std::string fuser_text(const Rule& rule) {

@@ -42,7 +42,8 @@ std::vector<ValueId> inputs_of(const Graph& graph, const Node& root,
   std::vector<ValueId> inputs(root.inputs().begin(), root.inputs().end());
   if (extra_inputs.empty()) return inputs;
   const OpDef* def = find_op(graph, root);
-  if (def != nullptr && inputs.size() < def->inputs.size()) inputs.resize(def->inputs.size(), kNone);
+  if (def != nullptr && inputs.size() < def->inputs.size())
+    inputs.resize(def->inputs.size(), kNone);
   inputs.insert(inputs.end(), extra_inputs.begin(), extra_inputs.end());
   return inputs;
 }
@@ -69,8 +70,8 @@ NodeId fuse_match(Graph& graph, const Match& match, NodeId root,
   for (const auto& [index, tensor] : fused.initializers) {
     const auto at = static_cast<size_t>(index);
     const bool replaces = at < inputs.size() && inputs[at] != kNone;
-    const std::string base =
-        replaces ? graph.value(inputs[at]).name + "_fused" : node.name + "_" + std::to_string(index);
+    const std::string base = replaces ? graph.value(inputs[at]).name + "_fused"
+                                      : node.name + "_" + std::to_string(index);
     if (at >= inputs.size()) inputs.resize(at + 1, kNone);
     inputs[at] = graph.add_initializer(graph.unique_name(base), tensor);
   }
@@ -87,10 +88,10 @@ NodeId fuse_match(Graph& graph, const Match& match, NodeId root,
     return at + 1 == order.end() ? kNone : *(at + 1);
   }();
   graph.erase_node(place);
-  const NodeId made = after == kNone
-                          ? graph.add_node(std::move(node), std::move(inputs), std::move(outputs))
-                          : graph.insert_before(after, std::move(node), std::move(inputs),
-                                                std::move(outputs));
+  const NodeId made =
+      after == kNone
+          ? graph.add_node(std::move(node), std::move(inputs), std::move(outputs))
+          : graph.insert_before(after, std::move(node), std::move(inputs), std::move(outputs));
   return made;
 }
 

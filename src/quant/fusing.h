@@ -21,8 +21,8 @@
 
 namespace eightfold {
 
-// What a fuser replies: the node that takes the place of the match. Attributes are set over those of
-// the root (a tensor-valued one included); initializers replace inputs of the root by index.
+// What a fuser replies: the node that takes the place of the match. Attributes are set over those
+// of the root (a tensor-valued one included); initializers replace inputs of the root by index.
 struct FusedNode {
   std::string op;  // identity; "" keeps the root's
   std::vector<Attribute> attributes;
@@ -41,8 +41,8 @@ struct Reply {
   // Nodes are named by their position in match_nodes (quant/fuse_getters.h); values likewise.
   std::optional<size_t> root;
   std::vector<size_t> extra_inputs;
-  std::optional<FusedNode> fused;    // none: the match is left as it is
-  std::string refusal;               // and why, for the report
+  std::optional<FusedNode> fused;  // none: the match is left as it is
+  std::string refusal;             // and why, for the report
 };
 
 class Fusing {
@@ -56,8 +56,8 @@ class Fusing {
   bool next_round();
   const Graph& graph() const;  // what the matches of questions() refer to
   const std::vector<Question>& questions() const;
-  // One reply per question, in order. Throws kInvalidConfig for a reply that does not fit, and leaves
-  // the graph as it was.
+  // One reply per question, in order. Throws kInvalidConfig for a reply that does not fit, and
+  // leaves the graph as it was.
   void answer(const std::vector<Reply>& replies);
   Graph finish(Remarks* remarks = nullptr);
   // For explain: what came close at a node and was not fused, and of which nodes of the file each

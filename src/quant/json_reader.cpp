@@ -57,7 +57,8 @@ const JsonField* field_of(JsonFields fields, std::string_view key) {
 [[noreturn]] void refuse_key(JsonFields fields, std::string_view key, const JsonPlace& place) {
   std::string hint;
   for (const JsonField& field : fields) {
-    if (same_but_for_spelling(field.key, key)) hint = "do you mean '" + std::string(field.key) + "'?";
+    if (same_but_for_spelling(field.key, key))
+      hint = "do you mean '" + std::string(field.key) + "'?";
   }
   place.refuse("unknown key; known are " + known_keys(fields), std::move(hint));
 }

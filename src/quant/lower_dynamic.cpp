@@ -42,8 +42,7 @@ class Chain {
     return output;
   }
   ValueId cast(ValueId value) {
-    return add("Cast", {value}, DType::kFloat32,
-               {{"to", static_cast<int64_t>(DType::kFloat32)}});
+    return add("Cast", {value}, DType::kFloat32, {{"to", static_cast<int64_t>(DType::kFloat32)}});
   }
   ValueId constant(const char* what, Tensor tensor) {
     return graph_.add_initializer(graph_.unique_name(base_ + what), std::move(tensor));
@@ -160,20 +159,19 @@ bool lower_dynamic(Graph& graph, NodeId id, std::string* why) {
   const ValueId weight =
       form->transposes ? transposed(graph, form->weight.data) : form->weight.data;
   const ValueId w_zero = shared_zero_point(graph, form->weight);
-  const ValueId acc =
-      form->is_conv ? chain.add("ConvInteger", {x, weight, x_zero, w_zero}, DType::kInt32,
-                                window_attributes(graph.node(id)))
-                    : chain.add("MatMulInteger", {x, weight, x_zero, w_zero}, DType::kInt32);
+  const ValueId acc = form->is_conv
+                          ? chain.add("ConvInteger", {x, weight, x_zero, w_zero}, DType::kInt32,
+                                      window_attributes(graph.node(id)))
+                          : chain.add("MatMulInteger", {x, weight, x_zero, w_zero}, DType::kInt32);
   const Tensor scales = *graph.constant(form->weight.scale);
   const ValueId w_scale = chain.constant("_weight_scale", beside_channels(scales, form->spatial));
   const ValueId scale = chain.add("Mul", {x_scale, w_scale}, DType::kFloat32);
   ValueId last = chain.add("Mul", {chain.cast(acc), scale}, DType::kFloat32);
   if (bias != kNone) {
     const Tensor* constant = graph.constant(bias);
-    const ValueId shaped =
-        constant && form->is_conv
-            ? chain.constant("_bias", beside_channels(*constant, form->spatial))
-            : bias;
+    const ValueId shaped = constant && form->is_conv
+                               ? chain.constant("_bias", beside_channels(*constant, form->spatial))
+                               : bias;
     last = chain.add("Add", {last, shaped}, DType::kFloat32);
   }
   if (*clamp != Clamp{}) {
@@ -214,8 +212,7 @@ bool lower_embedding(Graph& graph, NodeId id, std::string* why) {
   for (int32_t z : integers_of(*graph.constant(zero))) zeros.push_back(static_cast<float>(z));
   Chain chain(graph, id, node.name);
   const ValueId scales = chain.constant("_scales", column(*s));
-  const ValueId offsets =
-      chain.constant("_zero_points", Tensor::of<float>({s->size(), 1}, zeros));
+  const ValueId offsets = chain.constant("_zero_points", Tensor::of<float>({s->size(), 1}, zeros));
   const auto gather = [&](ValueId from, DType dtype) {
     return chain.add("Gather", {from, indices}, dtype);
   };

@@ -162,8 +162,7 @@ class Preparer {
   std::string reference_of(NodeId id, const BackendPatternConfig& config) const {
     const std::string identity = op_identity(graph_.node(id));
     if (config.root_module.empty() || config.root_module != identity) return {};
-    const std::string* reference =
-        patterns_.scope_of(id).backend->reference_of(config.root_module);
+    const std::string* reference = patterns_.scope_of(id).backend->reference_of(config.root_module);
     return reference == nullptr || *reference == identity ? std::string() : *reference;
   }
 
@@ -310,13 +309,12 @@ class Preparer {
 
   // ---- inputs and outputs of the model that are integers outside
   void observe_interface() {
-    const auto observe_all = [&](const std::vector<int>& indexes, const std::vector<ValueId>& values,
-                                 const char* what) {
+    const auto observe_all = [&](const std::vector<int>& indexes,
+                                 const std::vector<ValueId>& values, const char* what) {
       for (int index : indexes) {
         if (static_cast<size_t>(index) >= values.size()) {
-          throw Error(ErrorCode::kInvalidConfig,
-                      std::string("the model has no ") + what + " of index " +
-                          std::to_string(index));
+          throw Error(ErrorCode::kInvalidConfig, std::string("the model has no ") + what +
+                                                     " of index " + std::to_string(index));
         }
         observe_at_border(values[static_cast<size_t>(index)], what);
       }

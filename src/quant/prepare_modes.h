@@ -9,8 +9,8 @@
 
 namespace eightfold {
 
-// Static unless the activation is dynamic, float32 (weights alone) or float16. nullopt for a QConfig
-// that quantizes nothing.
+// Static unless the activation is dynamic, float32 (weights alone) or float16. nullopt for a
+// QConfig that quantizes nothing.
 std::optional<QuantMode> mode_of(const QConfig& qconfig);
 
 // Empty when the node has the form of the mode; else a sentence. `weight`: its constant weight

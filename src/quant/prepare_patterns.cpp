@@ -37,8 +37,8 @@ PatternTable::PatternTable(const Graph& graph, const QConfigMapping& mapping,
       claim_of_(static_cast<size_t>(graph.node_slots()), -1) {
   for (const StandaloneModule& module : custom.standalone_modules) {
     const int index = static_cast<int>(scopes_.size());
-    scopes_.push_back({&module.qconfig_mapping,
-                       module.backend_config ? &*module.backend_config : &backend});
+    scopes_.push_back(
+        {&module.qconfig_mapping, module.backend_config ? &*module.backend_config : &backend});
     for (NodeId id : graph.nodes()) {
       const bool inside = module.op.empty() ? is_path_of(module.name, display_name(graph, id))
                                             : op_identity(graph.node(id)) == module.op;
@@ -62,9 +62,8 @@ void PatternTable::add_scope(const Scope& scope, int index) {
   options.data_inputs = data_inputs;
   options.near_misses = &near_misses;
   options.accept = [&](const Match& match, std::string*) {
-    return std::ranges::all_of(match.claimed, [&](NodeId id) {
-      return scope_of_[static_cast<size_t>(id)] == index;
-    });
+    return std::ranges::all_of(
+        match.claimed, [&](NodeId id) { return scope_of_[static_cast<size_t>(id)] == index; });
   };
   for (const Match& match : find_matches(graph_, patterns, options)) {
     const BackendPatternConfig& config = *configs[static_cast<size_t>(match.pattern)];

@@ -30,9 +30,8 @@ int SlotTable::observe(ValueId value, const ObserverSpec& spec) {
 int SlotTable::observe_for(NodeId consumer, ValueId value, const ObserverSpec& spec,
                            bool made_in_integers) {
   const ObserverSlot* slot = find(value);
-  const bool fits = slot == nullptr ||
-                    (slot->spec.dtype == spec.dtype &&
-                     (made_in_integers || slot->spec.observer == spec.observer));
+  const bool fits = slot == nullptr || (slot->spec.dtype == spec.dtype &&
+                                        (made_in_integers || slot->spec.observer == spec.observer));
   if (fits) return observe(value, spec);
   // Consumers with the same wish share.
   for (const auto& [key, index] : model_.consumer_slot_of) {

@@ -111,8 +111,8 @@ QConfig named_qconfig(std::string_view name);
 std::vector<std::string> qconfig_names();
 // What a backend's kernels want. Throws kInvalidConfig for an unknown backend.
 QConfig get_default_qconfig(std::string_view backend);
-// get_default_qconfig for every node, fixed parameters for sigmoid, tanh and their kin, reuse of the
-// input's observer for Reshape, and what the backend needs besides.
+// get_default_qconfig for every node, fixed parameters for sigmoid, tanh and their kin, reuse of
+// the input's observer for Reshape, and what the backend needs besides.
 QConfigMapping get_default_qconfig_mapping(std::string_view backend);
 // The same around a QConfig of the caller's.
 QConfigMapping qconfig_mapping_around(const QConfig& qconfig, std::string_view backend);

@@ -95,12 +95,8 @@ Json near_json(const NearPattern& near) {
 }
 
 Json observed_json(const ObservedValue& seen) {
-  Json json{{"value", seen.value},
-            {"role", seen.role},
-            {"observer", seen.observer},
-            {"dtype", seen.dtype},
-            {"quantMin", seen.quant_min},
-            {"quantMax", seen.quant_max}};
+  Json json{{"value", seen.value}, {"role", seen.role},          {"observer", seen.observer},
+            {"dtype", seen.dtype}, {"quantMin", seen.quant_min}, {"quantMax", seen.quant_max}};
   if (seen.slot >= 0) json["slot"] = seen.slot;
   if (!seen.shared_with.empty()) json["sharedWith"] = seen.shared_with;
   return json;

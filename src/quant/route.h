@@ -64,12 +64,13 @@ struct NodePlan {
   std::vector<NearPattern> near_misses;
   NodeId root = kNone, anchor = kNone;  // of that match; the node itself, or kNone, for a single op
   std::string reference;  // identity that it takes in the reference model; "": its own
-  bool is_custom = false;  // a custom module: its inputs are quantized only, its outputs dequantized
+  bool is_custom =
+      false;  // a custom module: its inputs are quantized only, its outputs dequantized
   QConfig qconfig;
   QConfigMapping::Query query;  // how the mapping was asked for it
-  bool standalone = false;  // of a standalone module, which has a mapping of its own
-  int weight_input = -1;    // index of the constant weight among its inputs; -1: none
-  int weight_slot = -1;     // into weight_slots: observer of the weight, already run
+  bool standalone = false;      // of a standalone module, which has a mapping of its own
+  int weight_input = -1;        // index of the constant weight among its inputs; -1: none
+  int weight_slot = -1;         // into weight_slots: observer of the weight, already run
 };
 
 struct PreparedModel {
@@ -141,7 +142,8 @@ struct ConvertOptions {
   std::optional<QConfigMapping> qconfig_mapping;
   ConvertCustomConfig custom;
 };
-Graph convert(const PreparedModel& model, const ConvertOptions& options, Remarks* remarks = nullptr);
+Graph convert(const PreparedModel& model, const ConvertOptions& options,
+              Remarks* remarks = nullptr);
 Graph convert(const PreparedModel& model, Remarks* remarks = nullptr);
 
 // QDQ groups become int8 operators; also for QDQ files made elsewhere. What has no int8 form stays

@@ -44,8 +44,8 @@ const Activation kActivations[] = {
 BackendConfig backend_of(const Activation& activation) {
   BackendConfig backend("test");
   BackendPatternConfig row;
-  row.pattern = Pattern::of(activation.op, {Pattern::of("Gemm")});
-  row.fuser = activation.fuser;
+  row.set_pattern({"Gemm", activation.op});
+  row.set_fuser_method(activation.fuser);
   backend.set_backend_pattern_config(row);
   return backend;
 }

@@ -225,7 +225,7 @@ BackendConfig residual_backend() {
   dtypes.weight.dtype = DType::kInt8;
   for (const char* op : {"Conv", "eightfold:ConvAdd"}) {
     BackendPatternConfig row;
-    row.pattern = Pattern::of(op);
+    row.set_pattern({op});
     row.dtype_configs = {dtypes};
     backend.set_backend_pattern_config(row);
   }

@@ -34,12 +34,15 @@ struct Fuser {
 };
 
 // ---- families, one per file
-std::vector<Fuser> batch_norm_fusers();  // conv_bn, conv_bn_relu, convtranspose_bn, linear_bn ...
-std::vector<Fuser> constant_fusers();    // conv_add_const, conv_mul_const ...
-std::vector<Fuser> matmul_fusers();      // matmul_add
-std::vector<Fuser> pad_fusers();         // pad_into_conv, pad_into_pool
-std::vector<Fuser> activation_fusers();  // conv_relu, conv_clip, linear_relu, add_relu ...
-std::vector<Fuser> residual_fusers();    // conv_add, conv_add_relu
+std::vector<Fuser> batch_norm_fusers();   // conv_bn, conv_bn_relu, convtranspose_bn, linear_bn ...
+std::vector<Fuser> constant_fusers();     // conv_add_const, conv_mul_const ...
+std::vector<Fuser> matmul_fusers();       // matmul_add
+std::vector<Fuser> pad_fusers();          // pad_into_conv, pad_into_pool
+std::vector<Fuser> activation_fusers();   // conv_relu, conv_clip, linear_relu, add_relu ...
+std::vector<Fuser> residual_fusers();     // conv_add, conv_add_relu
+std::vector<Fuser> hard_swish_fusers();   // hard_swish_as_products
+std::vector<Fuser> reduce_mean_fusers();  // reduce_mean_as_global_average_pool
+std::vector<Fuser> sub_fusers();          // sub_const_as_add
 // Every fuser that a BackendConfig can name.
 std::vector<std::string> fuser_names();
 

@@ -1,0 +1,14 @@
+// The families of presets: each fills a config by the name of one of its members. backends.cpp
+// lists the members; nothing else does.
+#pragma once
+
+#include "quant/backend_config.h"
+
+namespace eightfold {
+
+void fill_wasm(BackendConfig& config);         // exact8, fast8, turbo
+void fill_onnxruntime(BackendConfig& config);  // onnxruntime
+void fill_pytorch(BackendConfig& config);      // native, fbgemm, x86, qnnpack, onednn, tensorrt
+void fill_executorch(BackendConfig& config);   // executorch
+
+}  // namespace eightfold
