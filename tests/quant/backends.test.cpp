@@ -105,7 +105,6 @@ const std::set<std::string> kNoOperator{"LSTM",
                                         "GRU",
                                         "RNN",
                                         "GroupNormalization",
-
                                         "eightfold:ConvBn",
                                         "eightfold:GemmBn",
                                         "eightfold.qat:Conv",
