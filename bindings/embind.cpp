@@ -3,6 +3,7 @@
 // The other side of this table is bindings/js/core.ts.
 #include <emscripten/bind.h>
 
+#include "bindings/fusing.h"
 #include "bindings/guard.h"
 #include "bindings/stepping.h"
 #include "bindings/verbs.h"
@@ -31,6 +32,11 @@ EMSCRIPTEN_BINDINGS(eightfold) {
   class_<PreparedHandle>("Prepared")
       .function("graph", guarded<prepared_graph>)
       .function("samples", guarded<prepared_samples>);
+  class_<FusingHandle>("Fusing")
+      .function("nextRound", guarded<next_round>)
+      .function("questions", guarded<questions>)
+      .function("answer", guarded<answer>)
+      .function("finish", guarded<finish_fusing>);
   stepped<CalibratorHandle>("Calibrator");
   stepped<BiasCorrectorHandle>("BiasCorrector").function("finish", guarded<finish_correction>);
   stepped<ComparatorHandle>("Comparator").function("result", guarded<comparison>);
@@ -44,6 +50,7 @@ EMSCRIPTEN_BINDINGS(eightfold) {
 
   function("load", guarded<load>);
   function("fuse", guarded<fuse_model>);
+  function("startFusing", guarded<start_fusing>);
   function("prepare", guarded<prepare_model>);
   function("makeCalibrator", guarded<make_calibrator>);
   function("makeBiasCorrector", guarded<make_bias_corrector>);
