@@ -1,13 +1,13 @@
 // Builds what is shipped: the wasm modules (dist/wasm), the JS API (dist/js), the page (web/dist); prints sizes.
 // Every step is incremental: a second run takes seconds.
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { isNewer, walk } from './lib/files.mjs';
 import { bin, installPackages } from './lib/packages.mjs';
 import { exists, root } from './lib/paths.mjs';
-import { quiet, runMain, step } from './lib/run.mjs';
+import { quiet, runMain, StepError, step } from './lib/run.mjs';
 import { setUp } from './setup.mjs';
 import { checkSizes } from './size.mjs';
 
@@ -31,12 +31,24 @@ export async function buildPreset(env, preset, targets) {
   });
 }
 
+/** Takes comments and white space out of the compiled scripts: both are in the types and the sources. Names stay. */
+async function pressScripts() {
+  const { minifySync } = await import('vite');
+  for (const path of walk(join(root, 'dist/js'), (name) => name.endsWith('.js'))) {
+    const text = readFileSync(path, 'utf8');
+    const { code, errors } = minifySync(path, text, { compress: false, mangle: false });
+    if (errors.length) throw new StepError(`${path}: ${errors[0].message}`);
+    if (code !== text) writeFileSync(path, code);
+  }
+}
+
 async function buildScripts() {
   await step('compiling the JS API', async () => {
     // tsc believes its notes, not the folder: without outputs the notes are void.
     if (!exists(join(root, 'dist/js')))
       rmSync(join(root, 'build/tsc/dist.tsbuildinfo'), { force: true });
     await quiet(bin('tsc'), ['-p', 'tsconfig.build.json'], { cwd: root });
+    await pressScripts();
     const cli = join(root, 'dist/js/cli.js');
     if (exists(cli)) chmodSync(cli, 0o755);
   });

@@ -1,5 +1,5 @@
 // Prints what a user downloads (raw, gzip, brotli) and holds it against the budget: 300 KiB of brotli for each wasm
-// file, 40 KiB of gzip for the JavaScript a page loads (the module's glue and the API, as compiled, comments included).
+// file, 40 KiB of gzip for the JavaScript a page loads (the module's glue and the API, file by file as shipped, before any bundler).
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -1,6 +1,21 @@
 // The verbs and handles of Eightfold, as interfaces: local.ts runs them in this thread, worker.ts in
 // a module worker. All verbs are asynchronous, so that code does not care which.
+import type { BackendConfig } from './config/backend.ts';
 import type {
+  ConvertCustomConfig,
+  FuseCustomConfig,
+  PrepareCustomConfig,
+} from './config/custom.ts';
+import type {
+  Backend,
+  ConvertCustomConfigJson,
+  FuseCustomConfigJson,
+  PrepareCustomConfigJson,
+  QConfigMappingJson,
+} from './config/json.ts';
+import type { QConfigMapping } from './config/qconfig.ts';
+import type {
+  Explanation,
   Feeds,
   Format,
   LongCallOptions,
@@ -70,48 +85,23 @@ export interface LoadOptions {
   externalData?: ExternalData;
 }
 
-/** An observer by name, with the fields of its kind; those not given keep their defaults. */
-export interface ObserverConfig {
-  observer?: string;
-  dtype?: string;
-  qscheme?:
-    | 'per_tensor_affine'
-    | 'per_tensor_symmetric'
-    | 'per_channel_affine'
-    | 'per_channel_symmetric';
-  quantMin?: number;
-  quantMax?: number;
-  reduceRange?: boolean;
-  eps?: number;
-  chAxis?: number;
-  averagingConstant?: number;
-  bins?: number;
-  isDynamic?: boolean;
-  scale?: number;
-  zeroPoint?: number;
-}
-
-/** `null` leaves a node float. */
-export type QConfig = { activation?: ObserverConfig; weight?: ObserverConfig } | null;
-
-/** Which nodes get which QConfig; later styles win over earlier ones. */
-export interface QConfigMapping {
-  global?: QConfig;
-  objectType?: readonly [op: string, qconfig: QConfig][];
-  moduleNameRegex?: readonly [pattern: string, qconfig: QConfig][];
-  moduleName?: readonly [name: string, qconfig: QConfig][];
-  moduleNameObjectTypeOrder?: readonly [
-    name: string,
-    op: string,
-    index: number,
-    qconfig: QConfig,
-  ][];
+export interface FuseOptions {
+  /** Whose patterns: a name of `backendNames()` or a config. Default `exact8`. */
+  backend?: Backend;
+  fuseCustomConfig?: FuseCustomConfig | FuseCustomConfigJson;
 }
 
 /** The short form, or a mapping. */
-export type PrepareOptions =
-  | QuantizationOptions
-  | { backend?: string; qconfigMapping: QConfigMapping };
+export type PrepareOptions = QuantizationOptions & {
+  qconfigMapping?: QConfigMapping | QConfigMappingJson;
+  prepareCustomConfig?: PrepareCustomConfig | PrepareCustomConfigJson;
+};
+
+export interface ConvertOptions {
+  /** That of prepare, narrowed: an entry may be `null` instead. */
+  qconfigMapping?: QConfigMapping | QConfigMappingJson;
+  convertCustomConfig?: ConvertCustomConfig | ConvertCustomConfigJson;
+}
 
 export interface CalibrateOptions extends LongCallOptions {
   /** Use at most this many samples. Default all. */
@@ -160,8 +150,8 @@ export interface Eightfold {
   loadModel(bytes: Uint8Array | ArrayBuffer, options?: LoadOptions): Promise<Model>;
   inspect(model: ModelSource, options?: LoadOptions): Promise<ModelInfo>;
 
-  /** Folds and fuses by the backend's patterns. */
-  fuse(model: Model, options?: { backend?: string }): Promise<Model>;
+  /** Folds and fuses by the backend's patterns; its functions run here, between calls of the core. */
+  fuse(model: Model, options?: FuseOptions): Promise<Model>;
   /** Decides what is quantized and how, and attaches observers. */
   prepare(fused: Model, options?: PrepareOptions): Promise<PreparedModel>;
   /** Streams samples through the float model. */
@@ -169,7 +159,7 @@ export interface Eightfold {
   /** Corrects each layer's mean error in one more pass over the same samples. */
   correctBias(prepared: PreparedModel, samples: Samples, options?: CalibrateOptions): Promise<void>;
   /** The reference quantized model (QDQ). */
-  convert(prepared: PreparedModel): Promise<Model>;
+  convert(prepared: PreparedModel, options?: ConvertOptions): Promise<Model>;
   /** int8 operators in place of QDQ groups. */
   lower(quantized: Model): Promise<Model>;
   /** An ONNX file. `format` is for quantized models: `qdq`, or `qoperator` (lowered when needed). */
@@ -187,7 +177,13 @@ export interface Eightfold {
     options?: CalibrateOptions,
   ): Promise<Comparison>;
 
+  /** What fuse and prepare would do with each node, and why. Needs no samples. */
+  explain(model: ModelSource, options?: PrepareOptions & LoadOptions): Promise<Explanation>;
+
+  /** The config behind a name: to read, to change, to give back. */
+  backend(name: string): Promise<BackendConfig>;
   backendNames(): Promise<string[]>;
   observerNames(): Promise<string[]>;
+  qconfigNames(): Promise<string[]>;
   memory(): Promise<Memory>;
 }

@@ -32,7 +32,11 @@ function collect(value: string, list: string[] = []): string[] {
 function addCommands(program: Command): void {
   program
     .command('inspect <model>')
-    .description('what a model is: inputs, outputs, operators, opsets')
+    .description('what a model is; with --backend what would become of each node, and why')
+    .option('--backend <name|file.json>', 'explain what it would do with the model')
+    .option('--config <file.json>', 'the same by {backend, qconfigMapping, prepareCustomConfig}')
+    .option('--qconfig <name>', 'the QConfig of all nodes')
+    .option('--node <name>', 'all about one node')
     .addOption(json())
     .action(inspectModel);
 
@@ -46,13 +50,26 @@ function addCommands(program: Command): void {
         .choices(['qdq', 'qoperator'])
         .default('qdq'),
     )
-    .option('--backend <name>', 'what the model is quantized for', 'wasm')
-    .option('--observer <name>', 'how ranges of activations are found', 'HistogramObserver')
+    .option('--backend <name|file.json>', 'what the model is quantized for (default: "exact8")')
+    .option('--config <file.json>', '{backend, qconfigMapping, prepareCustomConfig} of the model')
+    .addOption(
+      new Option('--mode <mode>', 'what becomes integers (default: "static")').choices([
+        'static',
+        'dynamic',
+        'weight_only',
+        'float16',
+      ]),
+    )
+    .option(
+      '--observer <name>',
+      'how ranges of activations are found (default: "HistogramObserver")',
+    )
     .option('--per-tensor', 'one weight scale per tensor instead of one per channel')
     .addOption(
-      new Option('--activations <type>', 'type of activations')
-        .choices(['uint8', 'int8'])
-        .default('uint8'),
+      new Option('--activations <type>', 'type of activations (default: "uint8")').choices([
+        'uint8',
+        'int8',
+      ]),
     )
     .addOption(samples())
     .option('--exclude <node-or-op>', 'leave it float (may be repeated)', collect)

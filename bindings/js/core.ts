@@ -65,15 +65,73 @@ export interface CoreSession extends Stepper {
   nodeTimes(): CoreNodeTime[];
 }
 
+/** One node of a match. */
+export interface WireNode {
+  name: string;
+  opType: string;
+  attributes: Record<string, number | string | number[] | string[] | WireTensor>;
+  inputs: string[];
+  /** Constant inputs by index. */
+  initializers: Record<string, WireTensor>;
+  matchAll: boolean;
+}
+
+/** Indexes of nodes, nested as the pattern in complex form. */
+export type WireShape = number | WireShape[];
+
+/** A match, about which functions of the caller are asked by their names. */
+export interface Question {
+  /** How the pattern was given. */
+  pattern: 'forward' | 'complex' | 'graph';
+  /** The anchor is the first one. */
+  nodes: WireNode[];
+  /** By name for a graph. */
+  shape: WireShape | Record<string, number>;
+  asksRoot: boolean;
+  asksExtraInputs: boolean;
+  asksFuser: boolean;
+  rootNodeGetter: string;
+  extraInputsGetter: string;
+  fuserMethod: string;
+}
+
+export interface WireFused {
+  /** Empty: that of the root. */
+  opType: string;
+  attributes: WireNode['attributes'];
+  removeAttributes: string[];
+  initializers: Record<string, WireTensor>;
+}
+
+export interface Reply {
+  /** Index of a node; -1 where none was asked for. */
+  root: number;
+  extraInputs: number[];
+  /** Null leaves the match as it is. */
+  fused: WireFused | null;
+  refusal: string;
+}
+
+/** Fusing in rounds: questions, then their replies in one call. */
+export interface CoreFusing extends WasmHandle {
+  nextRound(): boolean;
+  questions(): Question[];
+  answer(replies: Reply[]): void;
+  finish(): CoreModel;
+}
+
 export type CoreReader = (location: string, offset: number, length: number) => Uint8Array | null;
 
 export interface Core {
   load(bytes: Uint8Array, reader: CoreReader | undefined): CoreModel;
-  fuse(model: CoreModel, backend: string): CoreModel;
-  prepare(fused: CoreModel, backend: string, options: object): CorePrepared;
+  // Configs and options cross as JSON.
+  fuse(model: CoreModel, backend: string, custom: string): CoreModel;
+  startFusing(model: CoreModel, backend: string, custom: string, functions: string[]): CoreFusing;
+  prepare(fused: CoreModel, backend: string, options: string): CorePrepared;
+  explain(model: CoreModel, backend: string, options: string): string;
   makeCalibrator(prepared: CorePrepared): Stepper;
   makeBiasCorrector(prepared: CorePrepared): CoreCorrector;
-  convert(prepared: CorePrepared): CoreModel;
+  convert(prepared: CorePrepared, options: string): CoreModel;
   lower(quantized: CoreModel): CoreModel;
   toQdq(quantized: CoreModel): CoreModel;
   toQOperator(lowered: CoreModel): CoreModel;
@@ -87,8 +145,10 @@ export interface Core {
     floatBytes: number,
     int8Bytes: number,
   ): string;
+  backend(name: string): string;
   backendNames(): string[];
   observerNames(): string[];
+  qconfigNames(): string[];
   errorCodes(): string[];
   isa(): string;
   setIsa(name: string): void;

@@ -16,6 +16,7 @@ export const errorCodes = {
   out_of_memory: 'the memory limit of the instance is reached',
   limit_exceeded: 'a built-in limit (nesting, size) is exceeded',
   aborted: 'the call was cancelled',
+  callback_failed: 'a function given by the caller threw',
   internal: 'a fault of Eightfold itself',
 } as const;
 

@@ -12,6 +12,16 @@ import { createInstance } from './local.ts';
 import type { Feeds, InitOptions, Tensor } from './types.ts';
 
 export type * from './api.ts';
+export {
+  BackendConfig,
+  BackendPatternConfig,
+  MatchAllNode,
+  ObservationType,
+} from './config/backend.ts';
+export { ConvertCustomConfig, FuseCustomConfig, PrepareCustomConfig } from './config/custom.ts';
+export { DTypeConfig, DTypeWithConstraints } from './config/dtype.ts';
+export type * from './config/json.ts';
+export { QConfig, QConfigMapping } from './config/qconfig.ts';
 export { type DataArray, type DataSet, splitSamples } from './data.ts';
 export { type ErrorCode, errorCodes } from './error_codes.ts';
 export { EightfoldError } from './errors.ts';
@@ -41,29 +51,29 @@ type Verb = {
   [K in keyof Eightfold]: Eightfold[K] extends (...args: never[]) => unknown ? K : never;
 }[keyof Eightfold];
 
-function verb<K extends Verb>(name: K): Eightfold[K] {
-  const run = async (...args: unknown[]) => {
-    const instance = await init();
-    return (instance[name] as (...args: unknown[]) => unknown).apply(instance, args);
-  };
-  return run as unknown as Eightfold[K];
+async function ask(name: Verb, args: unknown[]): Promise<never> {
+  const instance = await init();
+  return (instance[name] as (...args: unknown[]) => never).apply(instance, args);
 }
 
-export const loadModel: Eightfold['loadModel'] = /* @__PURE__ */ verb('loadModel');
-export const inspect: Eightfold['inspect'] = /* @__PURE__ */ verb('inspect');
-export const fuse: Eightfold['fuse'] = /* @__PURE__ */ verb('fuse');
-export const prepare: Eightfold['prepare'] = /* @__PURE__ */ verb('prepare');
-export const calibrate: Eightfold['calibrate'] = /* @__PURE__ */ verb('calibrate');
-export const correctBias: Eightfold['correctBias'] = /* @__PURE__ */ verb('correctBias');
-export const convert: Eightfold['convert'] = /* @__PURE__ */ verb('convert');
-export const lower: Eightfold['lower'] = /* @__PURE__ */ verb('lower');
-export const toOnnx: Eightfold['toOnnx'] = /* @__PURE__ */ verb('toOnnx');
-export const createSession: Eightfold['createSession'] = /* @__PURE__ */ verb('createSession');
-export const quantize: Eightfold['quantize'] = /* @__PURE__ */ verb('quantize');
-export const compare: Eightfold['compare'] = /* @__PURE__ */ verb('compare');
-export const backendNames: Eightfold['backendNames'] = /* @__PURE__ */ verb('backendNames');
-export const observerNames: Eightfold['observerNames'] = /* @__PURE__ */ verb('observerNames');
-export const memory: Eightfold['memory'] = /* @__PURE__ */ verb('memory');
+export const loadModel: Eightfold['loadModel'] = (...args) => ask('loadModel', args);
+export const inspect: Eightfold['inspect'] = (...args) => ask('inspect', args);
+export const fuse: Eightfold['fuse'] = (...args) => ask('fuse', args);
+export const prepare: Eightfold['prepare'] = (...args) => ask('prepare', args);
+export const calibrate: Eightfold['calibrate'] = (...args) => ask('calibrate', args);
+export const correctBias: Eightfold['correctBias'] = (...args) => ask('correctBias', args);
+export const convert: Eightfold['convert'] = (...args) => ask('convert', args);
+export const lower: Eightfold['lower'] = (...args) => ask('lower', args);
+export const toOnnx: Eightfold['toOnnx'] = (...args) => ask('toOnnx', args);
+export const createSession: Eightfold['createSession'] = (...args) => ask('createSession', args);
+export const quantize: Eightfold['quantize'] = (...args) => ask('quantize', args);
+export const compare: Eightfold['compare'] = (...args) => ask('compare', args);
+export const explain: Eightfold['explain'] = (...args) => ask('explain', args);
+export const backend: Eightfold['backend'] = (...args) => ask('backend', args);
+export const backendNames: Eightfold['backendNames'] = (...args) => ask('backendNames', args);
+export const observerNames: Eightfold['observerNames'] = (...args) => ask('observerNames', args);
+export const qconfigNames: Eightfold['qconfigNames'] = (...args) => ask('qconfigNames', args);
+export const memory: Eightfold['memory'] = (...args) => ask('memory', args);
 
 /** Arrays named as the model's inputs, cut into samples when they are pulled (see `splitSamples`). */
 export function samplesOf(

@@ -1,16 +1,19 @@
 // Eightfold in this thread: each verb of api.ts on one instance of the core.
 import type * as api from './api.ts';
+import { BackendConfig } from './config/backend.ts';
+import { backendWire } from './config/wire.ts';
 import type { Core, CoreModel } from './core.ts';
 import { call } from './errors.ts';
 import { LocalModel, LocalPrepared, LocalSession, rawModel, rawPrepared } from './handles.ts';
 import { type Loaded, loadCore } from './load.ts';
 import { Pace } from './pace.ts';
 import { calibratePass, comparable, comparisonOf, correctPass, walk } from './passes.ts';
-import { checkFormat, exportModel, kDefaultBackend, quantize } from './quantize.ts';
+import { checkFormat, exportModel, fuseModel, optionsText, quantize } from './quantize.ts';
 import { Replay } from './samples.ts';
 import { withScope } from './scope.ts';
 import { loadRaw, openModel } from './source.ts';
 import type {
+  Explanation,
   Format,
   InitOptions,
   ModelInfo,
@@ -43,14 +46,16 @@ export class LocalEightfold implements api.Eightfold {
     });
   }
 
-  async fuse(model: api.Model, { backend = kDefaultBackend } = {}): Promise<api.Model> {
-    return this.#model(() => this.#core.fuse(rawModel(model), backend));
+  async fuse(model: api.Model, options: api.FuseOptions = {}): Promise<api.Model> {
+    const { backend, fuseCustomConfig } = options;
+    const raw = rawModel(model);
+    return new LocalModel(await fuseModel(this.#core, raw, backendWire(backend), fuseCustomConfig));
   }
 
   async prepare(fused: api.Model, options: api.PrepareOptions = {}): Promise<api.PreparedModel> {
-    const { backend = kDefaultBackend } = options;
-    const raw = rawModel(fused);
-    return new LocalPrepared(call(() => this.#core.prepare(raw, backend, options)));
+    const { backend, ...rest } = options;
+    const [{ json }, text] = [backendWire(backend), optionsText(rest)];
+    return new LocalPrepared(call(() => this.#core.prepare(rawModel(fused), json, text)));
   }
 
   async calibrate(
@@ -71,8 +76,9 @@ export class LocalEightfold implements api.Eightfold {
     await correctPass(this.#core, rawPrepared(prepared), replay, new Pace(options));
   }
 
-  async convert(prepared: api.PreparedModel): Promise<api.Model> {
-    return this.#model(() => this.#core.convert(rawPrepared(prepared)));
+  async convert(prepared: api.PreparedModel, options: api.ConvertOptions = {}): Promise<api.Model> {
+    const text = optionsText(options);
+    return this.#model(() => this.#core.convert(rawPrepared(prepared), text));
   }
 
   async lower(quantized: api.Model): Promise<api.Model> {
@@ -121,7 +127,7 @@ export class LocalEightfold implements api.Eightfold {
       const core = this.#core;
       const [left, right] = [float, quantized].map((source) => {
         const raw = openModel(core, scope, source);
-        const made = comparable(core, raw, kDefaultBackend);
+        const made = comparable(core, raw, backendWire().json);
         return made ? scope.hold(made) : raw;
       }) as [CoreModel, CoreModel];
       const comparator = scope.hold(call(() => core.makeComparator(left, right)));
@@ -131,12 +137,36 @@ export class LocalEightfold implements api.Eightfold {
     });
   }
 
+  async explain(
+    model: api.ModelSource,
+    options: api.PrepareOptions & api.LoadOptions = {},
+  ): Promise<Explanation> {
+    const { backend, externalData, ...rest } = options;
+    const [wire, text] = [backendWire(backend), optionsText(rest)];
+    return withScope(async (scope) => {
+      const core = this.#core;
+      const raw = openModel(core, scope, model, options);
+      // Functions run between calls of the core: what they fuse is fused before.
+      const asks = wire.names.length > 0 && call(() => raw.stage()) === 'float';
+      const subject = asks ? scope.hold(await fuseModel(core, raw, wire)) : raw;
+      return JSON.parse(call(() => core.explain(subject, wire.json, text))) as Explanation;
+    });
+  }
+
+  async backend(name: string): Promise<BackendConfig> {
+    return BackendConfig.fromJSON(JSON.parse(call(() => this.#core.backend(name))));
+  }
+
   async backendNames(): Promise<string[]> {
     return call(() => this.#core.backendNames());
   }
 
   async observerNames(): Promise<string[]> {
     return call(() => this.#core.observerNames());
+  }
+
+  async qconfigNames(): Promise<string[]> {
+    return call(() => this.#core.qconfigNames());
   }
 
   async memory(): Promise<api.Memory> {

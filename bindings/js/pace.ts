@@ -58,10 +58,10 @@ export class Pace {
   }
 
   /** One verb that cannot be cut: told before and after, with a rest between. */
-  async phase<T>(phase: Progress['phase'], body: () => T): Promise<T> {
+  async phase<T>(phase: Progress['phase'], body: () => T | Promise<T>): Promise<T> {
     this.tell({ phase, done: 0, total: 1 });
     await this.rest();
-    const result = call(body);
+    const result = await call(body);
     this.tell({ phase, done: 1, total: 1 });
     return result;
   }

@@ -107,7 +107,7 @@ export function comparisonOf(comparator: CoreComparator): Comparison {
 /** A model in the form that is compared: float ones fused, QDQ ones lowered. */
 export function comparable(core: Core, model: CoreModel, backend: string): CoreModel | undefined {
   const stage = call(() => model.stage());
-  if (stage === 'float') return call(() => core.fuse(model, backend));
+  if (stage === 'float') return call(() => core.fuse(model, backend, '{}'));
   if (stage === 'quantized') return call(() => core.lower(model));
   return undefined;
 }

@@ -1,5 +1,7 @@
 // The main job: all verbs in order, from bytes to bytes with a report.
 import type { LoadOptions, ModelSource } from './api.ts';
+import { plainOf } from './config/base.ts';
+import { type BackendWire, backendWire } from './config/wire.ts';
 import type { Core, CoreComparator, CoreModel, CorePrepared } from './core.ts';
 import { call, EightfoldError } from './errors.ts';
 import { Pace } from './pace.ts';
@@ -10,7 +12,6 @@ import { openModel } from './source.ts';
 import { copyFeeds, toWire } from './tensors.ts';
 import type { Feeds, Format, QuantizeOptions, QuantizeResult, Remark, Report } from './types.ts';
 
-export const kDefaultBackend = 'wasm';
 const kDefaultCompared = 8;
 
 interface CoreReport {
@@ -34,6 +35,28 @@ function reportOf(text: string): Report {
     remarks: raw.remarks,
     outputs: outputRows(raw.outputs),
   };
+}
+
+/** Options as they cross. */
+export const optionsText = (options: object = {}): string => JSON.stringify(plainOf(options));
+
+/** Fuses, in rounds where the backend has functions of the caller. The caller frees the result. */
+export async function fuseModel(
+  core: Core,
+  model: CoreModel,
+  { json, names, ask }: BackendWire,
+  custom?: object,
+): Promise<CoreModel> {
+  const text = optionsText(custom);
+  if (!names.length) return call(() => core.fuse(model, json, text));
+  return withScope(async (scope) => {
+    const fusing = scope.hold(call(() => core.startFusing(model, json, text, names)));
+    while (call(() => fusing.nextRound())) {
+      const replies = await ask(call(() => fusing.questions()));
+      call(() => fusing.answer(replies));
+    }
+    return call(() => fusing.finish());
+  });
 }
 
 export function checkFormat(format: Format): void {
@@ -75,14 +98,18 @@ class Route {
     const core = this.#core;
     const hold = <T extends { delete(): void }>(handle: T) => this.#scope.hold(handle);
     const pace = this.#pace;
-    const { backend = kDefaultBackend, format = 'qdq' } = this.#options;
+    const { backend, format = 'qdq', fuseCustomConfig, convertCustomConfig } = this.#options;
     checkFormat(format);
+    const wire = backendWire(backend);
+    const convert = optionsText({ convertCustomConfig });
 
     const model = await pace.phase('load', () => openModel(core, this.#scope, source, load));
-    const fused = await pace.phase('fuse', () => hold(core.fuse(model, backend)));
-    const prepared = await pace.phase('prepare', () => hold(this.#prepare(fused, backend)));
+    const fused = await pace.phase('fuse', async () =>
+      hold(await fuseModel(core, model, wire, fuseCustomConfig)),
+    );
+    const prepared = await pace.phase('prepare', () => hold(this.#prepare(fused, wire.json)));
     await this.#observe(prepared);
-    const quantized = await pace.phase('convert', () => hold(core.convert(prepared)));
+    const quantized = await pace.phase('convert', () => hold(core.convert(prepared, convert)));
     const lowered = await pace.phase('lower', () => hold(core.lower(quantized)));
     const comparator = await this.#compare(prepared, lowered);
     const file = await pace.phase('export', () =>
@@ -97,8 +124,11 @@ class Route {
   }
 
   #prepare(fused: CoreModel, backend: string): CorePrepared {
-    const { observer, perTensor, activations, exclude } = this.#options;
-    return this.#core.prepare(fused, backend, { observer, perTensor, activations, exclude });
+    const { mode, observer, perTensor, activations, exclude } = this.#options;
+    const { qconfigMapping, prepareCustomConfig } = this.#options;
+    const given = { mode, observer, perTensor, activations, exclude };
+    const text = optionsText({ ...given, qconfigMapping, prepareCustomConfig });
+    return this.#core.prepare(fused, backend, text);
   }
 
   async #observe(prepared: CorePrepared): Promise<void> {

@@ -56,7 +56,7 @@ function checkDims(name: string, dims: unknown, data: TensorData | undefined): v
   );
 }
 
-function wireTensor(name: string, tensor: Tensor): WireTensor {
+export function wireTensor(name: string, tensor: Tensor): WireTensor {
   if (typeof tensor !== 'object' || tensor === null) refuse(name, 'is not a tensor');
   const { type, data, dims } = tensor;
   checkDims(name, dims, data);
@@ -78,7 +78,7 @@ export function toWire(feeds: Feeds): WireTensor[] {
   return Object.entries(feeds).map(([name, tensor]) => wireTensor(name, tensor));
 }
 
-function fromWireTensor({ type, dims, data }: WireTensor): Tensor {
+export function fromWireTensor({ type, dims, data }: WireTensor): Tensor {
   if (type === 'string') return { type, dims, data: data as string[] };
   const bytes = data as Uint8Array<ArrayBuffer>;
   const array = arrayTypes[type as NumericType];

@@ -1,4 +1,17 @@
 // The public types of Eightfold: what every entry point (page, worker, Node, CLI) speaks.
+import type {
+  ConvertCustomConfig,
+  FuseCustomConfig,
+  PrepareCustomConfig,
+} from './config/custom.ts';
+import type {
+  Backend,
+  ConvertCustomConfigJson,
+  FuseCustomConfigJson,
+  PrepareCustomConfigJson,
+  QConfigMappingJson,
+} from './config/json.ts';
+import type { QConfigMapping } from './config/qconfig.ts';
 
 /** Element types, named as ONNX and onnxruntime-web name them. */
 export type TensorType =
@@ -89,10 +102,15 @@ export interface InitOptions {
 export type Format = 'qdq' | 'qoperator';
 export type Activations = 'uint8' | 'int8';
 
+/** Integers everywhere; activations measured in each run; weights alone; weights as float16. */
+export type Mode = 'static' | 'dynamic' | 'weight_only' | 'float16';
+
 /** What the quantizer does with a model; every field has a documented default. */
 export interface QuantizationOptions {
-  /** Target: a name of `backendNames()`. Default `wasm`. */
-  backend?: string;
+  /** Target: a name of `backendNames()`, or a config of one's own. Default `exact8`. */
+  backend?: Backend;
+  /** Default `static`. */
+  mode?: Mode;
   /** Activation observer: a name of `observerNames()`. Default `HistogramObserver`. */
   observer?: string;
   /** One weight scale per tensor instead of one per output channel. Default false. */
@@ -104,6 +122,11 @@ export interface QuantizationOptions {
 }
 
 export interface QuantizeOptions extends QuantizationOptions, LongCallOptions {
+  /** In place of `mode`, `observer`, `perTensor`, `activations` and `exclude`. */
+  qconfigMapping?: QConfigMapping | QConfigMappingJson;
+  fuseCustomConfig?: FuseCustomConfig | FuseCustomConfigJson;
+  prepareCustomConfig?: PrepareCustomConfig | PrepareCustomConfigJson;
+  convertCustomConfig?: ConvertCustomConfig | ConvertCustomConfigJson;
   /** The user's own samples. One-shot iterables are kept for the second pass. */
   calibration: Samples;
   /** Use at most this many samples. Default all. */
@@ -137,6 +160,59 @@ export interface Remark {
   opType: string;
   kind: string;
   reason: string;
+}
+
+export interface NearPattern {
+  /** `(Relu, (BatchNormalization, Conv))` */
+  pattern: string;
+  /** Why it did not match: a sentence. */
+  reason: string;
+}
+
+export interface ObservedValue {
+  value: string;
+  role: 'input' | 'weight' | 'output';
+  /** Empty when it is not observed. */
+  observer: string;
+  dtype: string;
+  quantMin: number;
+  quantMax: number;
+  /** Of activations: equal numbers are one observer. -1 for none. */
+  slot: number;
+  /** Other values of the slot. */
+  sharedWith: string[];
+}
+
+export interface NodeExplanation {
+  node: string;
+  opType: string;
+  quantized: boolean;
+  /** `static`, `dynamic`, `weight only`, `float16`, `float`. */
+  mode: string;
+  /** That claimed it; empty when none did. */
+  pattern: string;
+  /** Nodes of the file that were fused into it. */
+  members: string[];
+  nearMisses: NearPattern[];
+  /** Why it stays float; empty when it does not. */
+  reason: string;
+  /** `uint8 -> uint8, weight int8 per channel, bias int32` */
+  dtypes: string;
+  observed: ObservedValue[];
+  /** `QLinearConv`; the float op when it stays float. */
+  runsAs: string;
+  /** `depthwise_i8_simd128`; empty when it runs on none of its own. */
+  kernel: string;
+}
+
+/** One row per node of the fused model. */
+export interface Explanation {
+  backend: string;
+  nodes: NodeExplanation[];
+  /** Of the nodes that make data. */
+  quantized: number;
+  floatNodes: number;
+  remarks: Remark[];
 }
 
 export interface Report {

@@ -28,6 +28,7 @@ namespace eightfold {
   X(kOutOfMemory, "out_of_memory", "the memory limit of the instance is reached")        \
   X(kLimitExceeded, "limit_exceeded", "a built-in limit (nesting, size) is exceeded")    \
   X(kAborted, "aborted", "the call was cancelled")                                       \
+  X(kCallbackFailed, "callback_failed", "a function given by the caller threw")          \
   X(kInternal, "internal", "a fault of Eightfold itself")
 
 enum class ErrorCode {

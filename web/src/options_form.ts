@@ -10,7 +10,7 @@ import { byId, h, show } from './dom.ts';
 import type { ImageForm } from './image_form.ts';
 import { PageError } from './problem.ts';
 
-const kDefaults = { observer: 'HistogramObserver', backend: 'wasm' };
+const kDefaults = { observer: 'HistogramObserver', backend: 'exact8' };
 /** Samples on which float and int8 are compared layer by layer. */
 const kCompared = 16;
 

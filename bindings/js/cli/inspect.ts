@@ -1,7 +1,10 @@
-// eightfold inspect MODEL
+// eightfold inspect MODEL [--backend NAME]
 import { init } from '../index.ts';
 import { readModelFile } from '../node/files.ts';
 import type { ModelInfo, ValueInfo } from '../types.ts';
+import { type ConfigFlags, configsOf } from './configs.ts';
+import { describeExplanation, describeNode, nodesNamed, paintFor } from './explain.ts';
+import { checkName, UsageError } from './options.ts';
 import { print, printJson, table } from './text.ts';
 
 const dimsText = ({ dims }: ValueInfo) =>
@@ -27,9 +30,40 @@ function describe(info: ModelInfo): string {
     .join('\n');
 }
 
-export async function inspectModel(path: string, options: { json?: boolean }): Promise<void> {
+interface Flags extends ConfigFlags {
+  qconfig?: string;
+  node?: string;
+  json?: boolean;
+}
+
+async function explainModel(path: string, flags: Flags): Promise<void> {
+  const { qconfig, node, json } = flags;
+  const eightfold = await init();
+  const {
+    fuseCustomConfig: _,
+    convertCustomConfig: __,
+    ...configs
+  } = await configsOf(flags, eightfold);
+  if (qconfig !== undefined) {
+    checkName('qconfig', qconfig, await eightfold.qconfigNames());
+    configs.qconfigMapping = { global: qconfig };
+  }
+  const { bytes, options: load } = readModelFile(path);
+  const explanation = await eightfold.explain(bytes, { ...load, ...configs });
+  const nodes = node === undefined ? undefined : nodesNamed(explanation, node);
+  const paint = paintFor(process.stdout);
+  if (json) printJson(nodes ?? explanation);
+  else if (nodes) print(nodes.map((one) => describeNode(one, paint)).join('\n\n'));
+  else print(describeExplanation(explanation, paint));
+}
+
+export async function inspectModel(path: string, flags: Flags): Promise<void> {
+  if (flags.backend !== undefined || flags.config !== undefined) return explainModel(path, flags);
+  if (flags.qconfig !== undefined || flags.node !== undefined) {
+    throw new UsageError('error: --qconfig and --node need --backend or --config');
+  }
   const { bytes, options: load } = readModelFile(path);
   const info = await (await init()).inspect(bytes, load);
-  if (options.json) printJson(info);
+  if (flags.json) printJson(info);
   else print(describe(info));
 }

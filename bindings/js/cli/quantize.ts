@@ -2,19 +2,20 @@
 import { init } from '../index.ts';
 import { openData } from '../node/data.ts';
 import { readModelFile, writeBytes } from '../node/files.ts';
-import type { Activations, Format, Report } from '../types.ts';
+import type { Activations, Format, Mode, Report } from '../types.ts';
+import { type ConfigFlags, configsOf } from './configs.ts';
 import { checkName, type ImageFlags, imageFormOf } from './options.ts';
 import { withProgress } from './progress.ts';
 import { bytesText, decibels, percent, print, printJson, table } from './text.ts';
 
-interface Flags extends ImageFlags {
+interface Flags extends ImageFlags, ConfigFlags {
   output: string;
   calibration: string;
   format: Format;
-  backend: string;
-  observer: string;
+  mode?: Mode;
+  observer?: string;
   perTensor?: boolean;
-  activations: Activations;
+  activations?: Activations;
   samples?: number;
   exclude?: string[];
   report?: string;
@@ -47,10 +48,10 @@ export function describeReport(report: Report): string {
 }
 
 export async function quantizeModel(path: string, flags: Flags): Promise<void> {
-  const { format, backend, observer, activations, samples, exclude } = flags;
+  const { format, mode, observer, perTensor, activations, samples, exclude } = flags;
   const eightfold = await init();
-  checkName('backend', backend, await eightfold.backendNames());
-  checkName('observer', observer, await eightfold.observerNames());
+  const configs = await configsOf(flags, eightfold);
+  if (observer) checkName('observer', observer, await eightfold.observerNames());
   const { bytes, options: load } = readModelFile(path);
   const { inputs } = await eightfold.inspect(bytes, load);
   const calibration = openData(flags.calibration, inputs, imageFormOf(flags));
@@ -58,12 +59,13 @@ export async function quantizeModel(path: string, flags: Flags): Promise<void> {
     eightfold.quantize(bytes, {
       ...load,
       ...long,
+      ...configs,
       calibration,
       format,
-      backend,
-      observer,
-      activations,
-      perTensor: flags.perTensor ?? false,
+      ...(mode && { mode }),
+      ...(observer && { observer }),
+      ...(activations && { activations }),
+      ...(perTensor && { perTensor }),
       ...(samples !== undefined && { samples }),
       ...(exclude && { exclude }),
     }),

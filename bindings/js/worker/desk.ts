@@ -1,15 +1,20 @@
 // The worker's side: one instance of Eightfold, its handles by number, its running calls by number.
 import { proxy, transfer } from 'comlink';
 import type { Eightfold, Handle, Model, Session } from '../api.ts';
+import { Config } from '../config/base.ts';
+import { BackendWire } from '../config/wire.ts';
 import { EightfoldError, partsOf, toEightfoldError } from '../errors.ts';
 import { LocalModel, LocalSession } from '../handles.ts';
 import { createInstance } from '../local.ts';
 import type { Feeds, InitOptions, Progress } from '../types.ts';
 import {
   type Answer,
+  type Asked,
+  type BackendThere,
   type DeskApi,
   type HandleFacts,
   type HandleRef,
+  isBackendThere,
   isHandleRef,
   isSamplesHere,
   type Request,
@@ -67,6 +72,15 @@ async function answer(body: () => Promise<unknown>): Promise<Answer> {
   }
 }
 
+function backendOf({ eightfoldBackend, functions }: BackendThere, asked: Asked | null) {
+  return new BackendWire(eightfoldBackend, functions, async (questions) => {
+    const replies = await asked!(questions);
+    // The client has the error itself.
+    if (!replies) throw new EightfoldError('callback_failed', 'a function of the caller failed');
+    return replies;
+  });
+}
+
 type Methods = Record<string, (...args: unknown[]) => unknown>;
 
 class Desk implements DeskApi {
@@ -86,11 +100,12 @@ class Desk implements DeskApi {
     request: Request,
     onProgress: ((progress: Progress) => void) | null,
     samples: SampleSource | null,
+    asked: Asked | null,
   ): Promise<Answer> {
     const { id, method, args, isLong } = request;
     return answer(async () => {
       const target = (request.target ? this.#held(request.target) : this.#instance) as unknown;
-      const ready = args.map((arg) => this.#decode(arg, samples));
+      const ready = args.map((arg) => this.#decode(arg, samples, asked));
       const controller = new AbortController();
       this.#running.set(id, controller);
       if (isLong) {
@@ -123,15 +138,18 @@ class Desk implements DeskApi {
     });
   }
 
-  #decode(arg: unknown, samples: SampleSource | null): unknown {
+  #decode(arg: unknown, samples: SampleSource | null, asked: Asked | null): unknown {
     if (isHandleRef(arg)) return this.#held(arg);
     if (isSamplesHere(arg)) return samples ? new PulledSamples(samples) : undefined;
-    const options = arg as { calibration?: unknown } | null | undefined;
-    if (typeof options !== 'object' || !isSamplesHere(options?.calibration)) return arg;
-    return { ...options, calibration: this.#decode(options?.calibration, samples) };
+    const { calibration, backend } = (arg ?? {}) as { calibration?: unknown; backend?: unknown };
+    const changed: Record<string, unknown> = {};
+    if (isSamplesHere(calibration)) changed.calibration = this.#decode(calibration, samples, null);
+    if (isBackendThere(backend)) changed.backend = backendOf(backend, asked);
+    return Object.keys(changed).length ? { ...(arg as object), ...changed } : arg;
   }
 
   #encode(value: unknown): unknown {
+    if (value instanceof Config) return value.toJSON();
     if (!isHandle(value)) return value;
     const id = this.#nextId++;
     this.#handles.set(id, value);

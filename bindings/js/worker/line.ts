@@ -1,5 +1,6 @@
 // Calls to the desk in the worker: signals and progress cross over, samples stay here and are pulled.
 import { proxy, type Remote } from 'comlink';
+import type { Ask } from '../config/wire.ts';
 import { EightfoldError, toEightfoldError } from '../errors.ts';
 import type { Replay } from '../samples.ts';
 import { copyFeeds } from '../tensors.ts';
@@ -35,6 +36,8 @@ export interface Call {
   target?: HandleRef;
   long?: LongCallOptions | undefined;
   samples?: Replay;
+  /** Answers for the functions of a backend. */
+  ask?: Ask | undefined;
 }
 
 /** Sends calls to the desk. */
@@ -46,7 +49,7 @@ export class Line {
     this.#desk = desk;
   }
 
-  async call(method: string, args: unknown[], { target, long, samples }: Call = {}) {
+  async call(method: string, args: unknown[], { target, long, samples, ask }: Call = {}) {
     const { signal, onProgress } = long ?? {};
     if (signal?.aborted) throw new EightfoldError('aborted', 'the call was aborted');
     const id = this.#nextId++;
@@ -57,8 +60,20 @@ export class Line {
     // A user's callback may run after the call: the last messages are still on their way.
     const tell = onProgress ? proxy(onProgress) : null;
     const source = samples ? proxy(sourceOf(samples)) : null;
+    let failure: { error: unknown } | undefined;
+    const asked =
+      ask &&
+      proxy((questions: Parameters<Ask>[0]) =>
+        ask(questions).catch((error) => {
+          failure = { error };
+          return null;
+        }),
+      );
     try {
-      return unwrap(await this.#desk.call(request, tell, source));
+      return unwrap(await this.#desk.call(request, tell, source, asked ?? null));
+    } catch (error) {
+      // What a function threw stays what it is.
+      throw failure ? failure.error : error;
     } finally {
       signal?.removeEventListener('abort', abort);
     }

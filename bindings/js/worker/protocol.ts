@@ -1,5 +1,6 @@
 // What crosses between a page and its worker, beside plain data: handles as numbers, the place of
 // samples that are pulled one by one, results and errors in envelopes.
+import type { Question, Reply } from '../core.ts';
 import type { ErrorParts } from '../errors.ts';
 import type { Feeds, InitOptions, ModelInfo, Progress } from '../types.ts';
 
@@ -13,6 +14,14 @@ export const isHandleRef = (value: unknown): value is HandleRef =>
 export const kSamplesHere = { eightfoldSamples: true } as const;
 export const isSamplesHere = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && 'eightfoldSamples' in value;
+
+/** Stands for a backend among the options: its JSON, and the functions that stay with the client. */
+export interface BackendThere {
+  eightfoldBackend: string;
+  functions: string[];
+}
+export const isBackendThere = (value: unknown): value is BackendThere =>
+  typeof value === 'object' && value !== null && 'eightfoldBackend' in value;
 
 /** What a client knows of a handle without asking. */
 export interface HandleFacts extends HandleRef {
@@ -43,6 +52,9 @@ export interface SampleSource {
   close(walk: number): Promise<void>;
 }
 
+/** Functions of a backend, on the client's side; null when one of them failed there. */
+export type Asked = (questions: Question[]) => Promise<Reply[] | null>;
+
 /** What the worker exposes. */
 export interface DeskApi {
   init(options: InitOptions): Promise<Answer>;
@@ -50,6 +62,7 @@ export interface DeskApi {
     request: Request,
     onProgress: ((progress: Progress) => void) | null,
     samples: SampleSource | null,
+    asked: Asked | null,
   ): Promise<Answer>;
   abort(id: number): void;
   free(handle: HandleRef): void;

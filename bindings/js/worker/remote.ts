@@ -1,8 +1,12 @@
 // The verbs of api.ts, sent to the worker.
 import type * as api from '../api.ts';
+import { BackendConfig } from '../config/backend.ts';
+import { plainOf } from '../config/base.ts';
+import { backendWire } from '../config/wire.ts';
 import { EightfoldError } from '../errors.ts';
 import { Replay } from '../samples.ts';
 import type {
+  Explanation,
   Format,
   LongCallOptions,
   ModelInfo,
@@ -11,7 +15,7 @@ import type {
   Samples,
 } from '../types.ts';
 import type { Call, Line } from './line.ts';
-import { type HandleFacts, kSamplesHere } from './protocol.ts';
+import { type BackendThere, type HandleFacts, kSamplesHere } from './protocol.ts';
 import {
   RemoteHandle,
   RemoteModel,
@@ -26,6 +30,14 @@ const toRemote = (value: unknown) => (value instanceof RemoteHandle ? refOf(valu
 /** Options without what cannot cross. */
 function plain<T extends LongCallOptions>({ signal: _, onProgress: __, ...rest }: T) {
   return rest;
+}
+
+/** Options with configs as JSON, and who answers for the functions of a backend. */
+function crossing({ backend, ...rest }: api.PrepareOptions & api.LoadOptions = {}) {
+  const { json, names, ask } = backendWire(backend);
+  const there: BackendThere = { eightfoldBackend: json, functions: names };
+  const sent = { ...(plainOf(rest) as object), backend: there };
+  return { sent, call: names.length ? { ask } : {} };
 }
 
 /** External data by name; a callback cannot be asked from a worker. */
@@ -53,8 +65,8 @@ export class RemoteEightfold implements api.Eightfold {
   async #ask(method: string, args: unknown[], call?: Call): Promise<unknown> {
     return this.#line.call(method, args.map(toRemote), call);
   }
-  async #model(method: string, args: unknown[]): Promise<api.Model> {
-    return new RemoteModel(this.#line, (await this.#ask(method, args)) as HandleFacts);
+  async #model(method: string, args: unknown[], call?: Call): Promise<api.Model> {
+    return new RemoteModel(this.#line, (await this.#ask(method, args, call)) as HandleFacts);
   }
   async #pass(
     method: string,
@@ -75,11 +87,12 @@ export class RemoteEightfold implements api.Eightfold {
     checkLoad(options);
     return (await this.#ask('inspect', [model, options])) as ModelInfo;
   }
-  fuse(model: api.Model, options?: { backend?: string }): Promise<api.Model> {
-    return this.#model('fuse', [model, options]);
+  async fuse(model: api.Model, options?: api.FuseOptions): Promise<api.Model> {
+    const { sent, call } = crossing(options);
+    return this.#model('fuse', [model, sent], call);
   }
   async prepare(fused: api.Model, options?: api.PrepareOptions): Promise<api.PreparedModel> {
-    const facts = (await this.#ask('prepare', [fused, options])) as HandleFacts;
+    const facts = (await this.#ask('prepare', [fused, crossing(options).sent])) as HandleFacts;
     return new RemotePrepared(this.#line, facts);
   }
   async calibrate(
@@ -96,8 +109,8 @@ export class RemoteEightfold implements api.Eightfold {
   ): Promise<void> {
     await this.#pass('correctBias', [prepared], samples, options);
   }
-  convert(prepared: api.PreparedModel): Promise<api.Model> {
-    return this.#model('convert', [prepared]);
+  async convert(prepared: api.PreparedModel, options?: api.ConvertOptions): Promise<api.Model> {
+    return this.#model('convert', [prepared, plainOf(options)]);
   }
   lower(quantized: api.Model): Promise<api.Model> {
     return this.#model('lower', [quantized]);
@@ -116,9 +129,14 @@ export class RemoteEightfold implements api.Eightfold {
   ): Promise<QuantizeResult> {
     checkLoad(options);
     const samples = new Replay(options.calibration, options.samples);
-    const sent = { ...plain(options), calibration: kSamplesHere };
-    const call = { long: options, samples };
-    return (await this.#ask('quantize', [model, sent], call)) as QuantizeResult;
+    const { calibration: _, ...rest } = plain(options);
+    const { sent, call } = crossing(rest);
+    const args = [model, { ...sent, calibration: kSamplesHere }];
+    return (await this.#ask('quantize', args, {
+      ...call,
+      long: options,
+      samples,
+    })) as QuantizeResult;
   }
   async compare(
     float: api.ModelSource,
@@ -128,11 +146,25 @@ export class RemoteEightfold implements api.Eightfold {
   ): Promise<api.Comparison> {
     return (await this.#pass('compare', [float, quantized], samples, options)) as api.Comparison;
   }
+  async explain(
+    model: api.ModelSource,
+    options?: api.PrepareOptions & api.LoadOptions,
+  ): Promise<Explanation> {
+    checkLoad(options);
+    const { sent, call } = crossing(options);
+    return (await this.#ask('explain', [model, sent], call)) as Explanation;
+  }
+  async backend(name: string): Promise<BackendConfig> {
+    return BackendConfig.fromJSON(await this.#ask('backend', [name]));
+  }
   async backendNames(): Promise<string[]> {
     return (await this.#ask('backendNames', [])) as string[];
   }
   async observerNames(): Promise<string[]> {
     return (await this.#ask('observerNames', [])) as string[];
+  }
+  async qconfigNames(): Promise<string[]> {
+    return (await this.#ask('qconfigNames', [])) as string[];
   }
   async memory(): Promise<api.Memory> {
     return (await this.#ask('memory', [])) as api.Memory;

@@ -1,0 +1,112 @@
+// eightfold inspect MODEL --backend NAME: what would become of each node, and why.
+import { styleText } from 'node:util';
+import type { Explanation, NodeExplanation, ObservedValue } from '../types.ts';
+import { UsageError } from './options.ts';
+import { table } from './text.ts';
+
+type Style = Parameters<typeof styleText>[0];
+type Paint = (style: Style, text: string) => string;
+
+/** Colours for people at a terminal, none for pipes and files. */
+export const paintFor = (stream: { isTTY?: boolean }, env = process.env): Paint =>
+  stream.isTTY && !env.NO_COLOR ? (style, text) => styleText(style, text) : (_, text) => text;
+
+const indent = (text: string, by = '  ') => text.replace(/^(?=.)/gm, by);
+const count = (nodes: readonly unknown[]) => `${nodes.length} node${nodes.length === 1 ? '' : 's'}`;
+
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): [string, T[]][] {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    groups.set(key, [...(groups.get(key) ?? []), item]);
+  }
+  return [...groups].sort(([, a], [, b]) => b.length - a.length);
+}
+
+/** The nodes that share a reason, under it; what nearly matched, under each. */
+function floatGroup(reason: string, nodes: NodeExplanation[], paint: Paint): string {
+  const lines = nodes.flatMap(({ node, opType, nearMisses }) => [
+    `${node}  ${paint('dim', opType)}`,
+    ...nearMisses.map((near) => paint('dim', `  nearly ${near.pattern}: ${near.reason}`)),
+  ]);
+  return `  ${paint('yellow', reason || 'no reason given')}\n${indent(lines.join('\n'), '    ')}`;
+}
+
+function integerGroup(title: string, nodes: NodeExplanation[], paint: Paint): string {
+  const rows = nodes.map(({ node, pattern, dtypes, kernel }) => [node, pattern, dtypes, kernel]);
+  const [header = '', ...lines] = table(['node', 'pattern', 'dtypes', 'kernel'], rows).split('\n');
+  const body = [paint('dim', header), ...lines].join('\n');
+  return `  ${paint('green', title)}, ${count(nodes)}\n${indent(body, '    ')}`;
+}
+
+/** First what stays float, by its reason; then the operators that it would run on. */
+export function describeExplanation(explanation: Explanation, paint: Paint): string {
+  const { backend, nodes, quantized, floatNodes } = explanation;
+  const all = quantized + floatNodes;
+  const left = nodes.filter((node) => !node.quantized && node.reason);
+  const others = nodes.filter((node) => !node.quantized && !node.reason);
+  const done = nodes.filter((node) => node.quantized);
+  const parts = [`${paint('bold', backend)}: ${quantized} of ${all} nodes run on integers`];
+  if (left.length) {
+    const groups = groupBy(left, ({ reason }) => reason);
+    parts.push(paint('bold', 'Stay float'));
+    parts.push(...groups.map(([reason, members]) => floatGroup(reason, members, paint)));
+  }
+  if (done.length) {
+    const groups = groupBy(done, ({ runsAs, mode }) => `${runsAs} (${mode})`);
+    parts.push(paint('bold', 'Run on integers'));
+    parts.push(...groups.map(([title, members]) => integerGroup(title, members, paint)));
+  }
+  if (others.length) {
+    const names = groupBy(others, ({ opType }) => opType).map(([op, of]) => `${op} ${of.length}`);
+    parts.push(`${paint('bold', 'Nothing to quantize')}\n  ${names.join(', ')}`);
+  }
+  parts.push(paint('dim', '--node NAME tells all about one node.'));
+  return parts.join('\n\n');
+}
+
+function observedRow(value: ObservedValue): string[] {
+  const { role, value: name, observer, dtype, quantMin, quantMax, slot, sharedWith } = value;
+  if (!observer) return [role, name, 'not observed', '', ''];
+  const shared = sharedWith.length ? `shared with ${sharedWith.join(', ')}` : '';
+  const where = slot < 0 ? shared : [`slot ${slot}`, shared].filter(Boolean).join(', ');
+  return [role, name, observer, `${dtype} ${quantMin}..${quantMax}`, where];
+}
+
+/** All about one node. */
+export function describeNode(explained: NodeExplanation, paint: Paint): string {
+  const { node, opType, quantized, mode, pattern, members, observed, nearMisses } = explained;
+  const { reason, dtypes, runsAs, kernel } = explained;
+  const facts: [string, string][] = [
+    ['stays float', quantized ? '' : reason && paint('yellow', reason)],
+    ['runs as', kernel ? `${runsAs}, kernel ${kernel}` : runsAs],
+    ['mode', quantized ? paint('green', mode) : mode],
+    ['claimed by', pattern],
+    ['fused from', members.length > 1 ? members.join(', ') : ''],
+    ['dtypes', dtypes],
+  ];
+  const wide = Math.max(...facts.map(([name]) => name.length)) + 2;
+  const lines = facts
+    .filter(([, text]) => text)
+    .map(([name, text]) => `${paint('dim', name.padEnd(wide))}${text}`);
+  const blocks = [`${paint('bold', node)}  ${opType}`, indent(lines.join('\n'))];
+  if (observed.length) {
+    const rows = observed.map(observedRow);
+    blocks.push(indent(table(['', 'value', 'observer', 'range', ''], rows)));
+  }
+  if (nearMisses.length) {
+    const near = nearMisses.map((miss) => `${miss.pattern}: ${miss.reason}`);
+    blocks.push(`  ${paint('dim', 'nearly matched')}\n${indent(near.join('\n'), '    ')}`);
+  }
+  return blocks.join('\n');
+}
+
+/** The nodes of that name, or those that were fused into another one under it. */
+export function nodesNamed(explanation: Explanation, name: string): NodeExplanation[] {
+  const { nodes } = explanation;
+  const found = nodes.filter(({ node, members }) => node === name || members.includes(name));
+  if (found.length) return found;
+  const close = nodes.map(({ node }) => node).filter((node) => node.includes(name));
+  const known = (close.length ? close : nodes.map(({ node }) => node)).slice(0, 8);
+  throw new UsageError(`error: no node '${name}' (there is: ${known.join(', ')})`);
+}
