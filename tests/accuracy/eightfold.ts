@@ -20,6 +20,7 @@ interface Api {
     delete(): void;
   }>;
   quantize(model: Uint8Array, options: QuantizeOptions): Promise<QuantizeResult>;
+  backendNames(): Promise<string[]>;
 }
 
 // As built, not as written: the scripts look for the wasm module beside themselves.
@@ -62,4 +63,18 @@ export async function quantizeByDefault(
 ): Promise<QuantizeResult> {
   const samples = calibration as AsyncIterable<PublicFeeds>;
   return (await eightfoldApi()).quantize(model, { calibration: samples, format });
+}
+
+/** Quantizes with the given options. */
+export async function quantizeWith(
+  model: Uint8Array,
+  calibration: AsyncIterable<Feeds>,
+  options: Omit<QuantizeOptions, 'calibration'>,
+): Promise<QuantizeResult> {
+  const samples = calibration as AsyncIterable<PublicFeeds>;
+  return (await eightfoldApi()).quantize(model, { ...options, calibration: samples });
+}
+
+export async function backendNames(): Promise<string[]> {
+  return (await eightfoldApi()).backendNames();
 }

@@ -1,0 +1,76 @@
+// Every backend preset, and every mode, on every model: it converts, our Session runs the file, and
+// onnxruntime-web loads it and agrees. Accuracy is not judged here (two samples calibrate), only that no
+// preset makes a model that is broken.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { QuantizeOptions } from '../../bindings/js/types.ts';
+import { haveData, kDataFolder, kNoData, readModel } from './data.ts';
+import { backendNames, eightfold, quantizeWith } from './eightfold.ts';
+import { calibrationFeeds, feedsOf } from './evaluate.ts';
+import { Sqnr } from './metrics.ts';
+import { kModels, type ModelRow } from './models.ts';
+import { type Engine, ortWeb } from './runners.ts';
+import { pick } from './samples.ts';
+import type { Feeds } from './tensor.ts';
+
+const kCalibration = 2;
+// Between the runtimes: integers are equal, floats between them may move a tie by a step.
+const kLeastAgreement = 25;
+// Against float: noise, zeros and saturation everywhere are what a broken file gives.
+const kLeastLikeness = 3;
+
+const skip = haveData() ? false : kNoData;
+if (skip) console.log(`presets: skipped, ${skip}; looked in ${kDataFolder}`);
+
+const kModes: QuantizeOptions['mode'][] = ['dynamic', 'weight_only', 'float16'];
+
+async function outputsOf(engine: Engine, model: Uint8Array, feeds: Feeds): Promise<Feeds> {
+  const runner = await engine.open(model);
+  try {
+    return await runner.run(feeds);
+  } finally {
+    await runner.close();
+  }
+}
+
+function decibels(row: ModelRow, wanted: Feeds, got: Feeds): number {
+  const sqnr = new Sqnr();
+  for (const name of row.signals) {
+    const values = got[name]!.data as Float32Array;
+    assert.ok(values.every(Number.isFinite), `${name} holds NaN or infinity`);
+    sqnr.add(wanted[name]!.data as Float32Array, values);
+  }
+  return sqnr.decibels;
+}
+
+for (const row of kModels) {
+  test(`${row.name} by every preset and mode`, { skip }, async (t) => {
+    const sets = await row.sets();
+    const model = readModel(row.name);
+    const few = pick(sets.calibration, (i) => i < kCalibration);
+    const [feeds] = feedsOf(sets.test, { ...row, batch: 1 });
+    const float = await outputsOf(ortWeb, model, feeds!);
+    const choices: Omit<QuantizeOptions, 'calibration'>[] = [
+      ...(await backendNames()).map((backend) => ({ backend })),
+      ...kModes.map((mode) => ({ mode })),
+    ];
+    for (const choice of choices) {
+      const name = JSON.stringify(choice);
+      const quantized = await quantizeWith(model, calibrationFeeds(few, row), {
+        biasCorrection: false,
+        compareSamples: 0,
+        ...choice,
+      });
+      const ours = await outputsOf(eightfold, quantized.model, feeds!);
+      const theirs = await outputsOf(ortWeb, quantized.model, feeds!);
+      const agreement = row.signals.length ? decibels(row, theirs, ours) : Number.POSITIVE_INFINITY;
+      const likeness = row.signals.length ? decibels(row, float, ours) : Number.POSITIVE_INFINITY;
+      const share = (quantized.report.int8MacShare * 100).toFixed(0);
+      t.diagnostic(
+        `${name.padEnd(26)} int8 MACs ${share} %, runtimes ${agreement.toFixed(1)} dB, float ${likeness.toFixed(1)} dB`,
+      );
+      assert.ok(agreement >= kLeastAgreement, `${name}: the runtimes agree to ${agreement} dB`);
+      assert.ok(likeness >= kLeastLikeness, `${name}: ${likeness} dB against float`);
+    }
+  });
+}
