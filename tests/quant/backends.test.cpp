@@ -8,6 +8,7 @@
 #include "ops/op.h"
 #include "quant/backend_config.h"
 #include "quant/backends_dtypes.h"
+#include "quant/backends_rows.h"
 #include "quant/dtype_support.h"
 #include "quant/fuse_getters.h"
 #include "quant/fusers/fuser.h"
@@ -244,6 +245,26 @@ TEST_CASE("what a backend does not list it does not know", "[backends]") {
   }
 }
 
+// Linear without a bias, in either row: the product is the root, not what it is fed.
+TEST_CASE("MatMul by a constant matrix is Linear, with Relu as well", "[backends]") {
+  const bool with_relu = GENERATE(false, true);
+  GraphBuilder g;
+  const ValueId x = g.node("Tanh", {g.input("x", {2, 3})});
+  ValueId y = g.node("MatMul", {x, g.constant(noise({3, 4}))}, GraphBuilder::Extra{.name = "fc"});
+  if (with_relu) y = g.node("Relu", {y});
+  g.output(y);
+  const Graph fused = fuse(g.build(), backend("native"));
+  const PreparedModel prepared =
+      prepare(fused, get_default_qconfig_mapping("native"), backend("native"));
+  const NodeId matmul = fused.value(fused.find_value("fc_0")).producer();
+  const NodePlan& plan = prepared.plans.at(matmul);
+  CHECK(plan.pattern == (with_relu ? "(Relu, (MatMul, MatchAllNode))" : "(MatMul, MatchAllNode)"));
+  CHECK(plan.quantized);
+  CHECK(plan.root == matmul);
+  CHECK(plan.weight_slot >= 0);
+  CHECK(prepared.slot_of.contains(fused.find_value("fc_0")) != with_relu);
+}
+
 // Root, reference and training modules of a layer and its fused form.
 TEST_CASE("modules of a layer", "[backends]") {
   for (const char* name : {"native", "executorch", "tensorrt"}) {
@@ -386,6 +407,34 @@ TEST_CASE("fixed parameters and bounds on scales exclude each other", "[backends
       CHECK(error.code() == ErrorCode::kInvalidConfig);
     }
   }
+}
+
+TEST_CASE("patterns in text", "[backends]") {
+  const auto read = [](const char* text) {
+    const Row rows[] = {ops_row(0, text)};
+    const char* const columns[] = {"D8"};
+    BackendConfig config;
+    add_rows(config, rows, columns);
+    std::string patterns;
+    for (const BackendPatternConfig& row : config.configs()) {
+      patterns += to_text(row.pattern()) + ";";
+    }
+    return patterns;
+  };
+  CHECK(read("Conv eightfold:Conv") == "Conv;eightfold:Conv;");
+  CHECK(read("Conv>BatchNormalization>Relu") == "(Relu, (BatchNormalization, Conv));");
+  CHECK(read("(Relu,(Add,*,Conv)) (Gather,#)") ==
+        "(Relu, (Add, MatchAllNode, Conv));(Gather, constant);");
+  for (const char* text : {"Conv>", ">Conv", "(Add,Conv", "(Add,Conv))", "Conv)", "(,Conv)",
+                           "(Add,)", "[Sub", "[]", "[Resize?mode]"}) {
+    INFO(text);
+    CHECK_THROWS_AS(read(text), Error);
+  }
+  const BackendPatternConfig& resize = row_of("onnxruntime", "Resize");
+  CHECK(resize.format() == BackendPatternConfig::Format::kGraph);
+  REQUIRE(resize.pattern().attributes.size() == 1);
+  CHECK(resize.pattern().attributes[0] ==
+        AttributeCondition{"mode", {std::monostate(), "nearest"}});
 }
 
 TEST_CASE("words of dtypes", "[backends]") {
