@@ -33,8 +33,7 @@ struct RootRow {
   const MatchedNode* (*get)(const Match&);
 };
 constexpr RootRow kRootGetters[] = {
-    {"", last},          {"last", last}, {"first", first}, {"anchor", anchor},
-    {"innermost", innermost}};
+    {"", last}, {"last", last}, {"first", first}, {"anchor", anchor}, {"innermost", innermost}};
 
 std::vector<const MatchedNode*> none(const Match&) { return {}; }
 std::vector<const MatchedNode*> match_all(const Match& match) {
