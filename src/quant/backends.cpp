@@ -2,6 +2,7 @@
 //
 // To add one: a row of kPresets, and the function that fills it.
 #include <array>
+#include <memory>
 #include <mutex>
 
 #include "core/error.h"
@@ -20,7 +21,7 @@ constexpr Preset kPresets[] = {
     {"turbo", fill_wasm},       {"onnxruntime", fill_onnxruntime},
     {"native", fill_pytorch},   {"fbgemm", fill_pytorch},
     {"x86", fill_pytorch},      {"qnnpack", fill_pytorch},
-    {"onednn", fill_pytorch},   {"executorch", fill_executorch},
+    {"onednn", fill_pytorch},   {"executorch", fill_pytorch},
     {"tensorrt", fill_pytorch},
 };
 
@@ -36,15 +37,17 @@ std::string_view without_alias(std::string_view name) {
   return name;
 }
 
-const BackendConfig& built(size_t index) {
-  static std::array<std::once_flag, std::size(kPresets)> once;
-  static std::array<BackendConfig, std::size(kPresets)> configs;
-  std::call_once(once[index], [&] {
-    BackendConfig config{std::string(kPresets[index].name)};
-    kPresets[index].fill(config);
-    configs[index] = std::move(config);
-  });
-  return configs[index];
+const BackendConfig& built(const Preset& preset) {
+  static std::mutex mutex;
+  static std::array<std::unique_ptr<BackendConfig>, std::size(kPresets)> configs;
+  const std::lock_guard lock(mutex);
+  std::unique_ptr<BackendConfig>& config = configs[static_cast<size_t>(&preset - kPresets)];
+  if (config == nullptr) {
+    auto filled = std::make_unique<BackendConfig>(std::string(preset.name));
+    preset.fill(*filled);
+    config = std::move(filled);
+  }
+  return *config;
 }
 
 }  // namespace
@@ -52,9 +55,9 @@ const BackendConfig& built(size_t index) {
 const BackendConfig& backend(std::string_view name) {
   const std::string_view wanted = without_alias(name);
   std::string known;
-  for (size_t i = 0; i < std::size(kPresets); ++i) {
-    if (kPresets[i].name == wanted) return built(i);
-    known += (known.empty() ? "" : ", ") + std::string(kPresets[i].name);
+  for (const Preset& preset : kPresets) {
+    if (preset.name == wanted) return built(preset);
+    known += (known.empty() ? "" : ", ") + std::string(preset.name);
   }
   throw Error(ErrorCode::kInvalidConfig, "there is no backend named '" + std::string(name) + "'",
               "known are " + known);

@@ -1,5 +1,4 @@
-// The families of presets: each fills a config by the name of one of its members. backends.cpp
-// lists the members; nothing else does.
+// The families of presets: each fills a config by its name. backends.cpp lists the members.
 #pragma once
 
 #include "quant/backend_config.h"
@@ -8,7 +7,6 @@ namespace eightfold {
 
 void fill_wasm(BackendConfig& config);         // exact8, fast8, turbo
 void fill_onnxruntime(BackendConfig& config);  // onnxruntime
-void fill_pytorch(BackendConfig& config);      // native, fbgemm, x86, qnnpack, onednn, tensorrt
-void fill_executorch(BackendConfig& config);   // executorch
+void fill_pytorch(BackendConfig& config);  // native, fbgemm, x86, qnnpack, onednn, executorch, ...
 
 }  // namespace eightfold

@@ -10,52 +10,34 @@
 namespace eightfold {
 namespace {
 
-constexpr const char* kLayers = "W8 I8 DYN8 DYN16 F16 WOI8";
-constexpr const char* kOthers = "D8 DI8";
+constexpr const char* kDTypes[kOnnxColumns] = {"W8 I8 DYN8 DYN16 F16 WOI8", "D8 DI8",
+                                               "WO8 WO4 WOI8"};
+constexpr auto kBetween = QuantizeWhen::kBetweenQuantized;
+constexpr auto kAfter = QuantizeWhen::kInputQuantized;
 
-PatternGraph graph_of_one(Pattern node) {
-  PatternGraph graph;
-  graph.nodes.emplace_back("node", PatternNode{std::move(node), {}});
-  graph.outputs = {"node"};
-  return graph;
-}
-
-void add_rewrite(BackendConfig& config, const char* op, const char* fuser) {
-  BackendPatternConfig row;
-  row.set_pattern_graph(graph_of_one(Pattern::of(op))).set_fuser_method(fuser);
-  config.set_backend_pattern_config(std::move(row));
-}
-
-// Resize by the nearest element keeps its range; "nearest" is the default mode.
-void add_resize(BackendConfig& config) {
-  Pattern resize = Pattern::of("Resize");
-  resize.attributes.push_back({"mode", {std::monostate(), "nearest"}});
-  BackendPatternConfig row;
-  row.set_pattern_graph(graph_of_one(std::move(resize)))
-      .set_observation_type(kShare)
-      .set_dtype_configs(dtypes_of(kOthers))
-      .set_quantize_when(QuantizeWhen::kInputQuantized);
-  config.set_backend_pattern_config(std::move(row));
-}
+constexpr Row kRewrites[] = {
+    folded_row("[HardSwish]", "hard_swish_as_products"),
+    folded_row("[ReduceMean]", "reduce_mean_as_global_average_pool"),
+    folded_row("[Sub]", "sub_const_as_add"),
+};
+constexpr Row kRows[] = {
+    ops_row(kLayers, "Conv eightfold:Conv Gemm eightfold:Gemm MatMul"),
+    ops_row(kOthers, "Add Mul eightfold:Add eightfold:Mul Concat Where", Trait::kOwn, kBetween),
+    ops_row(kOthers, "LeakyRelu Sigmoid Softmax AveragePool GlobalAveragePool", Trait::kOwn,
+            kAfter),
+    ops_row(kOthers,
+            "MaxPool Reshape Flatten Squeeze Unsqueeze Transpose Slice Split Gather Expand "
+            "DepthToSpace [Resize?mode=nearest]",
+            Trait::kShare, kAfter),
+    table_row(kTables),
+};
 
 }  // namespace
 
 void fill_onnxruntime(BackendConfig& config) {
-  add_rewrite(config, "HardSwish", "hard_swish_as_products");
-  add_rewrite(config, "ReduceMean", "reduce_mean_as_global_average_pool");
-  add_rewrite(config, "Sub", "sub_const_as_add");
-  add_onnx_fusions(config, kLayers, kOthers);
-  add_ops(config, "Conv eightfold:Conv Gemm eightfold:Gemm MatMul", kLayers, kOwn);
-  add_ops(config, "Add Mul eightfold:Add eightfold:Mul Concat Where", kOthers, kOwn,
-          QuantizeWhen::kBetweenQuantized);
-  add_ops(config, "LeakyRelu Sigmoid Softmax AveragePool GlobalAveragePool", kOthers, kOwn,
-          QuantizeWhen::kInputQuantized);
-  add_ops(config,
-          "MaxPool Reshape Flatten Squeeze Unsqueeze Transpose Slice Split Gather Expand "
-          "DepthToSpace",
-          kOthers, kShare, QuantizeWhen::kInputQuantized);
-  add_resize(config);
-  add_embedding(config, "WO8 WO4 WOI8");
+  add_rows(config, kRewrites, kDTypes);
+  add_rows(config, onnx_fusion_rows(), kDTypes);
+  add_rows(config, kRows, kDTypes);
 }
 
 }  // namespace eightfold

@@ -1,118 +1,132 @@
 // See backends_rows.h.
 #include "quant/backends_rows.h"
 
+#include <string>
+
+#include "core/error.h"
+#include "quant/backends_dtypes.h"
+
 namespace eightfold {
 namespace {
 
-std::string fused(std::string_view op) { return "eightfold:" + std::string(op); }
+// ---------------------------------------------------------------- patterns from text
+class PatternText {
+ public:
+  explicit PatternText(std::string_view text) : text_(text), rest_(text) {}
 
-// How fusers name a layer.
-struct Layer {
-  const char *op, *fuser;
-  bool is_quantized;
-};
-constexpr Layer kLayers[] = {
-    {"Conv", "conv", true},
-    {"ConvTranspose", "convtranspose", false},  // no integer kernel
-    {"Gemm", "linear", true},
+  void set_pattern_of(BackendPatternConfig& row) {
+    if (rest_.starts_with('(')) {
+      row.set_pattern_complex_format(nested());
+    } else if (rest_.starts_with('[')) {
+      row.set_pattern_graph(graph_of_one());
+    } else {
+      std::vector<std::string> ops{word()};
+      while (take('>')) ops.push_back(word());
+      row.set_pattern(std::move(ops));
+    }
+    if (!rest_.empty()) refuse();
+  }
+
+ private:
+  [[noreturn]] void refuse() const {
+    throw Error(ErrorCode::kInternal, "'" + std::string(text_) + "' is no pattern of a preset");
+  }
+
+  bool take(char c) {
+    if (!rest_.starts_with(c)) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+
+  std::string word() {
+    std::string word(rest_.substr(0, rest_.find_first_of("(),[]>?=")));
+    if (word.empty()) refuse();
+    rest_.remove_prefix(word.size());
+    return word;
+  }
+
+  Pattern nested() {
+    Pattern pattern;
+    if (take('*')) return Pattern::match_all();
+    if (take('#')) {
+      pattern.kind = Pattern::Kind::kConstant;
+      return pattern;
+    }
+    if (!take('(')) return Pattern::of(word());
+    pattern = Pattern::of(word());
+    while (take(',')) pattern.args.push_back(nested());
+    if (!take(')')) refuse();
+    return pattern;
+  }
+
+  PatternGraph graph_of_one() {
+    PatternGraph graph;
+    take('[');
+    graph.outputs.push_back("node");
+    Pattern& node = graph.nodes.emplace_back("node", PatternNode{}).second.node;
+    node = Pattern::of(word());
+    if (take('?')) {
+      AttributeCondition& condition = node.attributes.emplace_back();
+      condition.attribute = word();
+      take('=');
+      condition.one_of = {std::monostate(), word()};
+    }
+    if (!take(']')) refuse();
+    return graph;
+  }
+
+  std::string_view text_, rest_;
 };
 
-void add_activations(BackendConfig& config, const char* layer, const std::string& fuser,
-                     std::string_view dtypes) {
-  const std::string op = layer;
-  add_fusion(config, op + " Relu", fuser + "_relu", fused(op), dtypes);
-  add_fusion(config, op + " Clip", fuser + "_clip", fused(op), dtypes);
+// ---------------------------------------------------------------- rows
+ObservationType observation_of(Trait trait) {
+  if (trait == Trait::kShare) return ObservationType::kOutputShareObserverWithInput;
+  if (trait == Trait::kNotObserved) return ObservationType::kInputOutputNotObserved;
+  return ObservationType::kOutputUseDifferentObserverAsInput;
 }
 
-void add_constants(BackendConfig& config, const Layer& layer, const char* op, const char* fuser) {
-  BackendPatternConfig row;
-  row.set_fuser_method(std::string(layer.fuser) + fuser);
-  add_either_side(config, op, Pattern::of(layer.op), row);
+void set_trait(BackendPatternConfig& row, Trait trait) {
+  row.observation_type = observation_of(trait);
+  if (trait == Trait::kFixed) {
+    row.dtype_configs = with_fixed_qparams(std::move(row.dtype_configs), 1.0f / 256, 0);
+  } else if (trait == Trait::kFixedTanh) {
+    row.dtype_configs = with_fixed_qparams(std::move(row.dtype_configs), 2.0f / 256, 128);
+  } else if (trait == Trait::kByTensors) {
+    for (int tensors : {0, 1, 2}) {
+      row.num_tensor_args_to_observation_type[tensors] =
+          observation_of(tensors == 1 ? Trait::kShare : Trait::kOwn);
+    }
+  } else if (trait == Trait::kTable) {
+    row.input_type_to_index["weight"] = 0;
+  }
+}
+
+BackendPatternConfig config_of(const Row& row, std::string_view pattern, std::string_view dtypes) {
+  BackendPatternConfig config;
+  PatternText(pattern).set_pattern_of(config);
+  config.dtype_configs = dtypes_of(dtypes);
+  set_trait(config, row.trait);
+  config.quantize_when = row.when;
+  config.fuser_method = row.fuser;
+  config.fused_module = row.module;
+  config.root_module = config.reference_quantized_module = row.root;
+  config.qat_module = row.qat;
+  config.root_node_getter = row.getter;
+  config.extra_inputs_getter = row.extra;
+  return config;
 }
 
 }  // namespace
 
-BackendPatternConfig forward_row(std::string_view ops, std::string_view dtypes) {
-  const std::vector<std::string_view> words = words_of(ops);
-  BackendPatternConfig row(std::vector<std::string>(words.begin(), words.end()));
-  return row.set_dtype_configs(dtypes_of(dtypes));
-}
-
-BackendPatternConfig nested_row(Pattern pattern, std::string_view dtypes) {
-  BackendPatternConfig row;
-  return row.set_pattern_complex_format(std::move(pattern)).set_dtype_configs(dtypes_of(dtypes));
-}
-
-void add_ops(BackendConfig& config, std::string_view ops, std::string_view dtypes,
-             ObservationType observation, QuantizeWhen when) {
-  if (dtypes.empty()) return;
-  for (std::string_view op : words_of(ops)) {
-    config.set_backend_pattern_config(
-        forward_row(op, dtypes).set_observation_type(observation).set_quantize_when(when));
-  }
-}
-
-void add_fusion(BackendConfig& config, std::string_view ops, std::string fuser, std::string module,
-                std::string_view dtypes) {
-  config.set_backend_pattern_config(forward_row(ops, dtypes)
-                                        .set_fuser_method(std::move(fuser))
-                                        .set_fused_module(std::move(module)));
-}
-
-void add_either_side(BackendConfig& config, const std::string& op, const Pattern& inner,
-                     const BackendPatternConfig& row, const std::string& outer) {
-  const Pattern any = Pattern::match_all();
-  for (const char* side : {"first", "last"}) {
-    const bool is_left = side == std::string_view("first");
-    Pattern pattern = Pattern::of(op, is_left ? std::vector{inner, any} : std::vector{any, inner});
-    if (!outer.empty()) pattern = Pattern::of(outer, {std::move(pattern)});
-    BackendPatternConfig copy = row;
-    copy.set_pattern_complex_format(std::move(pattern)).set_root_node_getter(side);
-    config.set_backend_pattern_config(std::move(copy));
-  }
-}
-
-void add_matmul_add(BackendConfig& config) {
-  BackendPatternConfig row;
-  row.set_fuser_method("matmul_add");
-  add_either_side(config, "Add", Pattern::of("MatMul"), row);
-}
-
-void add_embedding(BackendConfig& config, std::string_view dtypes) {
-  Pattern table;
-  table.kind = Pattern::Kind::kConstant;
-  config.set_backend_pattern_config(nested_row(Pattern::of("Gather", {table}), dtypes)
-                                        .set_root_node_getter("anchor")
-                                        .set_input_type_to_index({{"weight", 0}})
-                                        .set_root_module("Gather")
-                                        .set_reference_quantized_module("Gather"));
-}
-
-void add_onnx_fusions(BackendConfig& config, std::string_view layer_dtypes,
-                      std::string_view binary_dtypes) {
-  for (const Layer& layer : kLayers) {
-    const std::string op = layer.op, fuser = layer.fuser;
-    add_fusion(config, op + " BatchNormalization Relu", fuser + "_bn_relu", fused(op));
-    add_fusion(config, op + " BatchNormalization", fuser + "_bn", "");
-    add_constants(config, layer, "Add", "_add_const");
-    add_constants(config, layer, "Mul", "_mul_const");
-    add_activations(config, layer.op, fuser, layer.is_quantized ? layer_dtypes : "");
-  }
-  add_activations(config, "Add", "add", binary_dtypes);
-  add_activations(config, "Mul", "mul", binary_dtypes);
-  for (const char* activation : {"MatMul Relu", "MatMul Clip"}) {
-    config.set_backend_pattern_config(forward_row(activation, layer_dtypes));
-  }
-  add_matmul_add(config);
-  for (const char* conv : {"Conv", "eightfold:Conv"}) {
-    config.set_backend_pattern_config(forward_row("Pad " + std::string(conv))
-                                          .set_fuser_method("pad_into_conv")
-                                          .set_root_node_getter("anchor"));
-  }
-  for (const char* pool : {"MaxPool", "AveragePool"}) {
-    config.set_backend_pattern_config(forward_row("Pad " + std::string(pool))
-                                          .set_fuser_method("pad_into_pool")
-                                          .set_root_node_getter("anchor"));
+void add_rows(BackendConfig& config, std::span<const Row> rows,
+              std::span<const char* const> columns) {
+  for (const Row& row : rows) {
+    const bool fuses_only = row.column == kFusesOnly;
+    const std::string_view dtypes = fuses_only ? "" : columns[row.column];
+    if (dtypes.empty() && !fuses_only) continue;
+    for (std::string_view pattern : words_of(row.patterns)) {
+      config.set_backend_pattern_config(config_of(row, pattern, dtypes));
+    }
   }
 }
 

@@ -1,45 +1,84 @@
-// Rows that presets share. Operators and dtypes come as words in one string, so that a preset reads
-// as a table; a row without dtypes is a fusion alone.
+// Presets as data: rows of patterns in text, and one place that makes BackendPatternConfigs of
+// them. So a backend costs the module some hundred bytes of text, and no code.
+//
+//   patterns   blank-separated, each with the rest of the row:
+//              Conv                        one op
+//              Conv>Relu                   a forward tuple
+//              (Relu,(Add,*,Conv))         nested; * is MatchAllNode, # a constant
+//              [HardSwish]                 a graph of this node alone: what a rewrite matches
+//              [Resize?mode=nearest]       where this attribute is absent or has this value
+//   column     which list of dtypes of the preset (backends_dtypes.h) the row takes; a row whose
+//   list
+//              is empty is left out. kFusesOnly: no dtypes, for fusing alone
 #pragma once
 
-#include <string>
-#include <string_view>
+#include <span>
 
 #include "quant/backend_config.h"
-#include "quant/backends_dtypes.h"
 
 namespace eightfold {
 
-inline constexpr auto kOwn = ObservationType::kOutputUseDifferentObserverAsInput;
-inline constexpr auto kShare = ObservationType::kOutputShareObserverWithInput;
-inline constexpr auto kNotObserved = ObservationType::kInputOutputNotObserved;
+inline constexpr uint8_t kFusesOnly = 255;
 
-// A pattern with its dtypes: one op or a forward tuple; the nested format.
-BackendPatternConfig forward_row(std::string_view ops, std::string_view dtypes = {});
-BackendPatternConfig nested_row(Pattern pattern, std::string_view dtypes = {});
+enum class Trait : uint8_t {
+  kOwn,    // the output has an observer of its own
+  kShare,  // that of its input
+  kNotObserved,
+  kByTensors,  // its own with two tensors; with one and a scalar, that of the input
+  kFixed,      // scale 1 / 256, zero point 0, for what is uint8
+  kFixedTanh,  // 2 / 256, 128
+  kTable,      // its own; input 0 is the weight
+};
 
-// One row per operator; none without dtypes.
-void add_ops(BackendConfig& config, std::string_view ops, std::string_view dtypes,
-             ObservationType observation, QuantizeWhen when = QuantizeWhen::kAlways);
+struct Row {
+  uint8_t column;
+  const char* patterns;
+  Trait trait = Trait::kOwn;
+  QuantizeWhen when = QuantizeWhen::kAlways;
+  const char* fuser = "";
+  const char* module = "";  // fused
+  const char* root = "";    // root module, and its own reference module
+  const char* qat = "";
+  const char* getter = "";  // root node
+  const char* extra = "";   // extra inputs getter
+};
 
-// A forward tuple that a fuser joins. `module`: what it becomes, "" where that is an op of ONNX.
-void add_fusion(BackendConfig& config, std::string_view ops, std::string fuser, std::string module,
-                std::string_view dtypes = {});
+// Operators that are quantized.
+constexpr Row ops_row(uint8_t column, const char* ops, Trait trait = Trait::kOwn,
+                      QuantizeWhen when = QuantizeWhen::kAlways) {
+  return {.column = column, .patterns = ops, .trait = trait, .when = when};
+}
+// Quantized as one where it is not fused.
+constexpr Row fused_row(uint8_t column, const char* patterns, const char* fuser, const char* module,
+                        Trait trait = Trait::kOwn) {
+  return {column, patterns, trait, QuantizeWhen::kAlways, fuser, module};
+}
+// Rows of a constant table, gathered; the row of Gather itself is for what is computed.
+constexpr Row table_row(uint8_t column) {
+  return {.column = column,
+          .patterns = "(Gather,#)",
+          .trait = Trait::kTable,
+          .root = "Gather",
+          .getter = "anchor"};
+}
+// Fused, or quantized apart.
+constexpr Row folded_row(const char* patterns, const char* fuser, const char* module = "",
+                         const char* getter = "") {
+  return {.column = kFusesOnly,
+          .patterns = patterns,
+          .fuser = fuser,
+          .module = module,
+          .getter = getter};
+}
 
-// (op, inner, MatchAllNode) and (op, MatchAllNode, inner), as the input of `outer` where there is
-// one; the root is in `inner`. `row`: all but the pattern.
-void add_either_side(BackendConfig& config, const std::string& op, const Pattern& inner,
-                     const BackendPatternConfig& row, const std::string& outer = {});
+// `columns`: the preset's lists of dtypes. Throws kInternal on text that is no pattern.
+void add_rows(BackendConfig& config, std::span<const Row> rows,
+              std::span<const char* const> columns);
 
-// MatMul with a constant matrix and the Add of a vector behind it: how Linear is often exported.
-void add_matmul_add(BackendConfig& config);
-
-// Gather of rows of a constant table; the row of Gather itself is for what is computed.
-void add_embedding(BackendConfig& config, std::string_view dtypes);
-
+// ---------------------------------------------------------------- tables that families share
+enum OnnxColumn : uint8_t { kLayers, kOthers, kTables, kOnnxColumns };
 // For targets that run graphs of ONNX. BatchNormalization, sums and products with constants, and
 // activations become part of the layer before them, Pad of the Conv behind it: exact in float.
-void add_onnx_fusions(BackendConfig& config, std::string_view layer_dtypes,
-                      std::string_view binary_dtypes);
+std::span<const Row> onnx_fusion_rows();
 
 }  // namespace eightfold

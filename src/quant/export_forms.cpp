@@ -48,8 +48,11 @@ void insert_pair_before_clamp(Graph& graph, const ClampedGroup& group) {
       add_quantize(graph, {.after = group.op}, input, params, group.output.dtype, base);
   const ValueId output =
       graph.add_value(graph.unique_name(base + "_dequantized"), graph.value(input).type);
-  add_dequantize(graph, {.after = graph.value(quantized).producer()}, quantized, params, -1, output,
-                 base);
+  const NodeId quantize = graph.value(quantized).producer();
+  const NodeId dequantize =
+      add_dequantize(graph, {.after = quantize}, quantized, params, -1, output, base);
+  // The pair behind a clamp to a narrow range is named after the same value.
+  for (NodeId id : {quantize, dequantize}) graph.node(id).name += "_unclamped";
   graph.set_input(group.clamp, 0, output);
 }
 

@@ -57,7 +57,7 @@ Rule make_rule(const BackendPatternConfig& config, const std::vector<Fuser>& fus
   rule.asks_fuser = callers.contains(config.fuser_method);
   if (!rule.asks_root && !is_root_node_getter(config.pattern(), config.root_node_getter)) {
     refuse_name(config, "root node getter", config.root_node_getter,
-                "known are last, first, anchor and the nodes of a pattern graph");
+                "known are last, first, anchor, innermost and the nodes of a pattern graph");
   }
   if (!rule.asks_extra_inputs &&
       !is_extra_inputs_getter(config.pattern(), config.extra_inputs_getter)) {

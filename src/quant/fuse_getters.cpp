@@ -20,13 +20,20 @@ const MatchedNode* first(const Match& match) {
   return at;
 }
 const MatchedNode* anchor(const Match& match) { return &match.tree; }
+const MatchedNode* innermost(const Match& match) {
+  const MatchedNode* found = nullptr;
+  for (const MatchedNode* node : match_nodes(match)) {
+    if (!node->match_all && node->node != kNone) found = node;
+  }
+  return found;
+}
 
 struct RootRow {
   std::string_view name;
   const MatchedNode* (*get)(const Match&);
 };
 constexpr RootRow kRootGetters[] = {
-    {"", last}, {"last", last}, {"first", first}, {"anchor", anchor}};
+    {"", last}, {"last", last}, {"first", first}, {"anchor", anchor}, {"innermost", innermost}};
 
 std::vector<const MatchedNode*> none(const Match&) { return {}; }
 std::vector<const MatchedNode*> match_all(const Match& match) {

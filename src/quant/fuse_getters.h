@@ -1,7 +1,8 @@
 // Root node getters and extra inputs getters by name (spec-facts 1.4, 1.9).
 //
-//   root node    "" or "last": the last element of the tree, recursively; "first"; "anchor"; the
-//                name of a node of a pattern graph
+//   root node    "" or "last": the last element of the tree, recursively; "first"; "anchor";
+//                "innermost": the last element that the match claims; the name of a node of a
+//                pattern graph
 //   extra inputs "": none; "match_all": what MatchAllNode took, in order; the name of a node
 #pragma once
 
