@@ -10,19 +10,25 @@ import type { Ask, CallerFunction } from './wire.ts';
 
 type Table<T> = Readonly<Record<string, T>>;
 
+const kScalar: Schema = { type: ['number', 'string'] };
+const kTensor: Schema = { type: 'object', title: 'must be a tensor' };
 const kFusedNode: Schema = {
   type: 'object',
-  additionalProperties: false,
   properties: {
     opType: { type: 'string' },
-    attributes: { type: 'object' },
+    attributes: {
+      type: 'object',
+      additionalProperties: { anyOf: [kScalar, { type: 'array', items: kScalar }, kTensor] },
+    },
     removeAttributes: { type: 'array', items: { type: 'string' } },
     initializers: {
       type: 'object',
-      propertyNames: { title: 'the index of an input', pattern: '^[0-9]+$' },
+      propertyNames: { title: 'must be the index of an input', pattern: '^[0-9]+$' },
+      additionalProperties: kTensor,
     },
     refusal: { type: 'string' },
   },
+  additionalProperties: false,
 };
 
 const map = <A, B>(table: Table<A>, change: (value: A, key: string) => B) =>
@@ -75,8 +81,10 @@ class Answering {
     const reply: Reply = { root: -1, extraInputs: [], fused: null, refusal: '' };
     if (asksRoot) reply.root = await this.#ask('rootNodeGetter', [match], this.#indexOf);
     if (asksExtraInputs) {
-      const indexes = (views: NodeView[]) => views.map(this.#indexOf);
-      reply.extraInputs = await this.#ask('extraInputsGetter', [match], indexes);
+      reply.extraInputs = await this.#ask('extraInputsGetter', [match], (views: NodeView[]) => {
+        if (!Array.isArray(views)) throw new Error('something else than a list of nodes');
+        return views.map(this.#indexOf);
+      });
     }
     if (!asksFuser) return reply;
     return this.#ask('fuserMethod', [false, ...this.#fuserArguments(match)], (given) => {

@@ -169,8 +169,8 @@ export function read(schema: Schema, value: unknown, path: string): unknown {
     refuse(path, `${message}, ${minimum} or more`);
   }
   if (Array.isArray(value)) return readList(schema, value, path);
-  if (typeof value === 'object' && value) return readObject(schema, value as Values, path);
-  return value;
+  const isOpaque = !schema.properties && !schema.additionalProperties;
+  return isOpaque ? value : readObject(schema, value as Values, path);
 }
 
 /** Reads a value of one of the types. */
