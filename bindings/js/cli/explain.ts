@@ -9,7 +9,9 @@ type Paint = (style: Style, text: string) => string;
 
 /** Colours for people at a terminal, none for pipes and files. */
 export const paintFor = (stream: { isTTY?: boolean }, env = process.env): Paint =>
-  stream.isTTY && !env.NO_COLOR ? (style, text) => styleText(style, text) : (_, text) => text;
+  stream.isTTY && !env.NO_COLOR
+    ? (style, text) => styleText(style, text, { validateStream: false })
+    : (_, text) => text;
 
 const indent = (text: string, by = '  ') => text.replace(/^(?=.)/gm, by);
 const count = (nodes: readonly unknown[]) => `${nodes.length} node${nodes.length === 1 ? '' : 's'}`;
