@@ -312,9 +312,11 @@ for (const place of places) {
       ['fuserMethod', { attributes: [] }, /attributes: must be an object/],
       ['fuserMethod', { attributes: { group: () => 1 } }, /attributes\.group: must be/],
       ['fuserMethod', { attributes: { pads: [[1]] } }, /attributes\.pads\[0\]: must be/],
+      ['fuserMethod', { attributes: { pads: [1, 'a'] } }, /attributes\.pads, which mixes/],
       ['fuserMethod', { attributes: { alpha: Number.NaN } }, /attributes\.alpha: must be/],
       ['fuserMethod', { removeAttributes: 'pads' }, /removeAttributes: must be a list/],
       ['fuserMethod', { initializers: { w: 1 } }, /initializers\.w: must be the index/],
+      ['fuserMethod', { initializers: { 12345: {} } }, /must be the index of an input/],
       ['fuserMethod', { initializers: { 1: 5 } }, /initializers\["1"\]: must be a tensor/],
       [
         'fuserMethod',

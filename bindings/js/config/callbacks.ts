@@ -23,7 +23,7 @@ const kFusedNode: Schema = {
     removeAttributes: { type: 'array', items: { type: 'string' } },
     initializers: {
       type: 'object',
-      propertyNames: { title: 'must be the index of an input', pattern: '^[0-9]+$' },
+      propertyNames: { title: 'must be the index of an input', pattern: '^\\d{1,3}$' },
       additionalProperties: kTensor,
     },
     refusal: { type: 'string' },
@@ -46,9 +46,13 @@ const viewOf = ({ attributes, initializers, ...node }: WireNode): NodeView => ({
 
 const wireNode = ({ opType, attributes, removeAttributes, initializers }: FusedNode) => ({
   opType: opType ?? '',
-  attributes: map(attributes ?? {}, (value, name) =>
-    isTensor(value) ? wireTensor(name, value as Tensor) : (value as WireNode['attributes'][string]),
-  ),
+  attributes: map(attributes ?? {}, (value, name) => {
+    if (isTensor(value)) return wireTensor(name, value as Tensor);
+    if (Array.isArray(value) && value.some((item) => typeof item !== typeof value[0])) {
+      throw new Error(`attributes.${name}, which mixes numbers and strings`);
+    }
+    return value as WireNode['attributes'][string];
+  }),
   removeAttributes: [...(removeAttributes ?? [])],
   initializers: map((initializers ?? {}) as Table<Tensor>, (tensor, index) =>
     wireTensor(index, tensor),
