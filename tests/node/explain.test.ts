@@ -54,8 +54,6 @@ const conv = row('stem/conv', 'Conv', {
       dtype: '',
       quantMin: 0,
       quantMax: 0,
-      slot: -1,
-      sharedWith: [],
     },
   ],
 });
@@ -70,10 +68,12 @@ const explanation: Explanation = {
       nearMisses: [{ pattern: '(Mul, Exp)', reason: 'exp is used by 2 nodes' }],
     }),
     row('exp2', 'Exp', { reason: 'no pattern has Exp' }),
-    row('shape', 'Shape'),
+    row('exp3', 'Exp', { reason: 'no pattern has Exp' }),
+    row('shape', 'Shape', { reason: 'it takes no data' }),
+    row('index', 'Gather', { reason: "its input 'shape' is int64, not float32" }),
   ],
   quantized: 3,
-  floatNodes: 2,
+  floatNodes: 3,
   remarks: [],
 };
 const plain = paintFor({});
@@ -81,14 +81,14 @@ const plain = paintFor({});
 test('what stays float comes first, by its reason; then the operators it runs on', () => {
   assert.equal(
     describeExplanation(explanation, plain),
-    `exact8: 3 of 5 nodes run on integers
+    `exact8: 3 of 6 nodes run on integers
 
 Stay float
 
   no pattern has Exp
-    exp  Exp
+    Exp  exp2, exp3
+    Exp  exp
       nearly (Mul, Exp): exp is used by 2 nodes
-    exp2  Exp
 
 Run on integers
 
@@ -101,8 +101,8 @@ Run on integers
     node  pattern  dtypes  kernel
     pool  Conv
 
-Nothing to quantize
-  Shape 1
+Shapes and indexes
+  Shape 1, Gather 1
 
 --node NAME tells all about one node.`,
   );
