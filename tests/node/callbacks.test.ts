@@ -425,9 +425,12 @@ for (const place of places) {
       instance.explain(new Uint8Array(), { backend: residualBackend() }),
     );
     assert.equal(explanation.backend, 'fake');
-    assert.deepEqual(
-      fake.calls.map(([verb, stage]) => (verb === 'explain' ? [verb, stage] : verb)),
-      ['startFusing', ['explain', 'fused']],
+    const [[asking], [verb, stage, backend]] = fake.calls as unknown as [string[], string[]];
+    assert.deepEqual([asking, verb, stage], ['startFusing', 'explain', 'fused']);
+    const [config] = JSON.parse(backend!).configs;
+    assert.equal(
+      config.fuserMethod ?? config.rootNodeGetter ?? config.extraInputsGetter,
+      undefined,
     );
     assert.equal(fake.alive, 0);
   });

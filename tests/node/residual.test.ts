@@ -142,6 +142,20 @@ for (const [place, instance] of places) {
     assert.ok(report.outputs.every(({ sqnr }) => sqnr > 20));
   });
 
+  test(`explain() tells what the functions made of it, ${place}`, async () => {
+    const { nodes, quantized } = await instance.explain(model, { backend: backendWith(functions) });
+    assert.deepEqual(
+      nodes.map(({ node, opType, runsAs }) => [node, opType, runsAs]),
+      [
+        ['stem', 'eightfold:Conv', 'eightfold:QLinearConv'],
+        ['body', 'eightfold:ConvAdd', 'eightfold:QLinearConvAdd'],
+      ],
+    );
+    assert.equal(quantized, 2);
+    const inputs = nodes[1]!.observed.filter(({ role }) => role === 'input');
+    assert.equal(inputs.length, 2, 'two activation inputs');
+  });
+
   test(`a function that throws ends the call and leaves nothing, ${place}`, async () => {
     const own = new RangeError('no');
     const thrower = () => {
