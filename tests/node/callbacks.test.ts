@@ -312,6 +312,7 @@ for (const place of places) {
       ['fuserMethod', { attributes: [] }, /attributes: must be an object/],
       ['fuserMethod', { attributes: { group: () => 1 } }, /attributes\.group: must be/],
       ['fuserMethod', { attributes: { pads: [[1]] } }, /attributes\.pads\[0\]: must be/],
+      ['fuserMethod', { attributes: { table: {} } }, /tensor 'table' has no dims/],
       ['fuserMethod', { attributes: { pads: [1, 'a'] } }, /attributes\.pads, which mixes/],
       ['fuserMethod', { attributes: { alpha: Number.NaN } }, /attributes\.alpha: must be/],
       ['fuserMethod', { removeAttributes: 'pads' }, /removeAttributes: must be a list/],

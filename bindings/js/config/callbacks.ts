@@ -1,7 +1,8 @@
 // Functions of a BackendConfig, answering the core's questions: which node of a match is its root, which
 // further inputs it gets, which node takes its place. The core waits outside: nothing re-enters it.
 import type { Question, Reply, WireNode, WireShape, WireTensor } from '../core.ts';
-import { EightfoldError } from '../errors.ts';
+import type { ErrorCode } from '../error_codes.ts';
+import { EightfoldError, textOf } from '../errors.ts';
 import { fromWireTensor, wireTensor } from '../tensors.ts';
 import type { Tensor } from '../types.ts';
 import { read, type Schema } from './check.ts';
@@ -47,11 +48,10 @@ const viewOf = ({ attributes, initializers, ...node }: WireNode): NodeView => ({
 const wireNode = ({ opType, attributes, removeAttributes, initializers }: FusedNode) => ({
   opType: opType ?? '',
   attributes: map(attributes ?? {}, (value, name) => {
-    if (isTensor(value)) return wireTensor(name, value as Tensor);
-    if (Array.isArray(value) && value.some((item) => typeof item !== typeof value[0])) {
-      throw new Error(`attributes.${name}, which mixes numbers and strings`);
-    }
-    return value as WireNode['attributes'][string];
+    if (typeof value !== 'object') return value;
+    if (!Array.isArray(value)) return wireTensor(name, value as Tensor);
+    if (value.every((item) => typeof item === typeof value[0])) return value;
+    throw new Error(`attributes.${name}, which mixes numbers and strings`);
   }),
   removeAttributes: [...(removeAttributes ?? [])],
   initializers: map((initializers ?? {}) as Table<Tensor>, (tensor, index) =>
@@ -116,10 +116,10 @@ class Answering {
   async #ask<T, R>(role: Role, args: unknown[], understand: (given: T) => R): Promise<R> {
     const [{ name: node, opType }] = this.#nodes as [NodeView];
     const { run, pattern } = this.#functions.get(this.#question[role])!;
-    const fail = (code: 'callback_failed' | 'invalid_config', verb: string, cause: unknown) => {
-      const text = cause instanceof Error ? cause.message : String(cause);
-      const message = `the ${role} of ${pattern} ${verb}: ${text}`;
-      return new EightfoldError(code, message, { node, opType, cause });
+    const fail = (code: ErrorCode, verb: string, cause: unknown) => {
+      const hint = cause instanceof EightfoldError ? cause.hint : '';
+      const text = `the ${role} of ${pattern} ${verb}: ${textOf(cause)}`;
+      return new EightfoldError(code, text, { node, opType, hint, cause });
     };
     let given: T;
     try {
