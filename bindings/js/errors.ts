@@ -47,7 +47,7 @@ export function partsOf({ code, message, node, opType, hint }: ErrorParts): Erro
   return { code, message, node, opType, hint };
 }
 
-const textOf = (value: unknown) => (value instanceof Error ? value.message : String(value));
+export const textOf = (value: unknown) => (value instanceof Error ? value.message : String(value));
 
 /** Whatever was thrown, as an EightfoldError. */
 export function toEightfoldError(thrown: unknown): EightfoldError {

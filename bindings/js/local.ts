@@ -143,13 +143,16 @@ export class LocalEightfold implements api.Eightfold {
   ): Promise<Explanation> {
     const { backend, externalData, ...rest } = options;
     const [wire, text] = [backendWire(backend), optionsText(rest)];
+    const { json, names } = wire;
     return withScope(async (scope) => {
       const core = this.#core;
       const raw = openModel(core, scope, model, options);
-      // Functions run between calls of the core: what they fuse is fused before.
-      const asks = wire.names.length > 0 && call(() => raw.stage()) === 'float';
+      // Functions run between calls of the core: what they fuse is fused before, without them after.
+      const asks = names.length > 0 && call(() => raw.stage()) === 'float';
       const subject = asks ? scope.hold(await fuseModel(core, raw, wire)) : raw;
-      return JSON.parse(call(() => core.explain(subject, wire.json, text))) as Explanation;
+      const known = JSON.parse(json, (_, value) => (names.includes(value) ? undefined : value));
+      const explained = call(() => core.explain(subject, JSON.stringify(known), text));
+      return JSON.parse(explained) as Explanation;
     });
   }
 

@@ -177,10 +177,10 @@ export interface ObservedValue {
   dtype: string;
   quantMin: number;
   quantMax: number;
-  /** Of activations: equal numbers are one observer. -1 for none. */
-  slot: number;
-  /** Other values of the slot. */
-  sharedWith: string[];
+  /** Of activations: equal numbers are one observer. */
+  slot?: number;
+  /** Other values of the slot, if there are. */
+  sharedWith?: string[];
 }
 
 export interface NodeExplanation {

@@ -12,7 +12,14 @@ import {
   tinySamples,
   tinyTruth,
 } from './support/digits.ts';
-import { eightfold, type Feeds, type InitOptions, type Progress } from './support/eightfold.ts';
+import {
+  eightfold,
+  type Feeds,
+  type InitOptions,
+  type NodeView,
+  type Progress,
+} from './support/eightfold.ts';
+import { rejects } from './support/expect.ts';
 
 const api = await eightfold.init();
 
@@ -24,9 +31,87 @@ test('init() returns the same instance until it is told otherwise', async () => 
   assert.equal(await eightfold.init(), api);
 });
 
-test('names of backends and observers', async () => {
-  assert.ok((await eightfold.backendNames()).includes('wasm'));
+test('names of backends, observers and QConfigs', async () => {
+  assert.ok((await eightfold.backendNames()).includes('exact8'));
   assert.ok((await eightfold.observerNames()).includes('HistogramObserver'));
+  assert.ok((await eightfold.qconfigNames()).includes('default_dynamic_qconfig'));
+});
+
+test('every preset is a BackendConfig, and as good as its name', async () => {
+  const names = await eightfold.backendNames();
+  assert.ok(names.length > 7);
+  for (const name of names) {
+    const backend = await eightfold.backend(name);
+    assert.ok(backend instanceof eightfold.BackendConfig && backend.configs.length > 5, name);
+    assert.ok(eightfold.BackendConfig.fromJSON(backend.toJSON()).equals(backend), name);
+    const [byName, byConfig] = [
+      await eightfold.explain(digits(), { backend: name }),
+      await eightfold.explain(digits(), { backend }),
+    ];
+    assert.deepEqual(byConfig, byName);
+  }
+  await rejects(() => eightfold.backend('abacus'), { code: 'invalid_config', message: /abacus/ });
+});
+
+test('explain() says what quantize() then does', async () => {
+  const exclude = ['Gemm', 'residual/a/conv'];
+  const { report } = await eightfold.quantize(digits(), {
+    calibration: digitSamples(4),
+    exclude,
+  });
+  const explanation = await eightfold.explain(digits(), { exclude });
+  assert.equal(explanation.backend, 'exact8');
+  const float_ = explanation.nodes.filter(({ quantized }) => !quantized);
+  assert.deepEqual(
+    float_.map(({ node }) => node),
+    report.layers.filter(({ int8 }) => !int8).map(({ node }) => node),
+  );
+  assert.ok(float_.length >= 2 && float_.every(({ reason }) => reason.length > 5));
+  assert.equal(explanation.floatNodes, float_.length);
+  assert.equal(explanation.quantized + float_.length, explanation.nodes.length);
+
+  using model = await eightfold.loadModel(digits());
+  const qconfigMapping = new eightfold.QConfigMapping().setGlobal(null);
+  const none = await eightfold.explain(model, { qconfigMapping });
+  assert.equal(none.quantized, 0);
+});
+
+test('a function in place of a fuser of a preset; what it leaves the smaller patterns take', async () => {
+  const seen: string[] = [];
+  const fuserMethod = (_: boolean, ...nodes: NodeView[]) => {
+    seen.push(nodes.map(({ name }) => name).join(' '));
+    return { refusal: 'left to the smaller ones' };
+  };
+  const backend = await eightfold.backend('exact8');
+  const count = backend.configs.length;
+  backend.setBackendPatternConfig({ pattern: ['Conv', 'BatchNormalization', 'Relu'], fuserMethod });
+  assert.equal(backend.configs.length, count, 'replaced in its place');
+  using model = await eightfold.loadModel(digits());
+  using fused = await eightfold.fuse(model, { backend });
+  const parts = ['depthwise', 'pointwise', 'residual/a', 'stem'];
+  assert.deepEqual(
+    seen.sort(),
+    parts.map((part) => `${part}/conv ${part}/bn ${part}/relu`),
+  );
+  using usual = await eightfold.fuse(model);
+  assert.deepEqual(fused.info.ops, usual.info.ops);
+});
+
+test('modes: each makes a file of its own that runs', async () => {
+  const [feeds] = digitSamples(1);
+  const outputs: Record<string, number[]> = {};
+  for (const mode of ['static', 'dynamic', 'weight_only', 'float16'] as const) {
+    const { model } = await eightfold.quantize(digits(), { calibration: digitSamples(8), mode });
+    using session = await eightfold.createSession(model);
+    outputs[mode] = Array.from((await session.run(feeds!)).logits!.data as Float32Array);
+  }
+  using session = await eightfold.createSession(digits());
+  const truth = Array.from((await session.run(feeds!)).logits!.data as Float32Array);
+  for (const [mode, values] of Object.entries(outputs)) {
+    assert.ok(sqnr(truth, values) > 15, mode);
+    assert.notDeepEqual(values, truth, mode);
+  }
+  assert.equal(new Set(Object.values(outputs).map(String)).size, 4);
 });
 
 test('inspect tells what a model is', async () => {

@@ -36,6 +36,44 @@ test('inspect', async () => {
   assert.deepEqual(await asJson(['inspect', kDigits]), await eightfold.inspect(digits()));
 });
 
+test('inspect --backend explains', async () => {
+  const text = await done(['inspect', kDigits, '--backend', 'exact8']);
+  assert.match(text, /^exact8: 10 of 10 nodes run on integers/);
+  assert.match(text, /stem\/conv +eightfold:Conv +uint8 -> uint8/);
+  const node = await done(['inspect', kDigits, '--backend', 'exact8', '--node', 'stem/relu']);
+  assert.match(
+    node,
+    /^stem\/conv {2}eightfold:Conv\n.*fused from +stem\/conv, stem\/bn, stem\/relu/s,
+  );
+  const args = ['inspect', kDigits, '--backend', 'fbgemm', '--qconfig', 'default_dynamic_qconfig'];
+  assert.match(await done(args), /Stay float.*Run on integers.*MatMulInteger \(dynamic\)/s);
+  const qconfigMapping = { global: 'default_dynamic_qconfig' };
+  assert.deepEqual(
+    await asJson(args),
+    await eightfold.explain(digits(), { backend: 'fbgemm', qconfigMapping }),
+  );
+});
+
+test('quantize by a config in a file, and by a mode', async () => {
+  const config = shop.path('config.json');
+  const target = shop.path('target.json');
+  const qconfigMapping = { global: 'default_qconfig', objectType: [['Gemm', null]] };
+  writeFileSync(config, JSON.stringify({ backend: 'fbgemm', qconfigMapping }));
+  writeFileSync(target, JSON.stringify(await eightfold.backend('x86')));
+  const args = ['quantize', kDigits, '-o', int8, ...calibration, '--samples', '4'];
+  const options = { calibration: digitSamples(4) };
+  const rows: [string[], object][] = [
+    [['--config', config], { backend: 'fbgemm', qconfigMapping }],
+    [['--backend', target], { backend: 'x86' }],
+    [['--mode', 'weight_only'], { mode: 'weight_only' }],
+  ];
+  for (const [flags, more] of rows) {
+    await done([...args, ...flags]);
+    const { model } = await eightfold.quantize(digits(), { ...options, ...more });
+    assert.deepEqual(new Uint8Array(readFileSync(int8)), model, flags.join(' '));
+  }
+});
+
 test('quantize writes the file that the API makes, and the report', async () => {
   const report = shop.path('report.json');
   const text = await done([

@@ -9,7 +9,9 @@ type Paint = (style: Style, text: string) => string;
 
 /** Colours for people at a terminal, none for pipes and files. */
 export const paintFor = (stream: { isTTY?: boolean }, env = process.env): Paint =>
-  stream.isTTY && !env.NO_COLOR ? (style, text) => styleText(style, text) : (_, text) => text;
+  stream.isTTY && !env.NO_COLOR
+    ? (style, text) => styleText(style, text, { validateStream: false })
+    : (_, text) => text;
 
 const indent = (text: string, by = '  ') => text.replace(/^(?=.)/gm, by);
 const count = (nodes: readonly unknown[]) => `${nodes.length} node${nodes.length === 1 ? '' : 's'}`;
@@ -23,12 +25,34 @@ function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): [string, T
   return [...groups].sort(([, a], [, b]) => b.length - a.length);
 }
 
-/** The nodes that share a reason, under it; what nearly matched, under each. */
+const kColumns = 96;
+
+/** `op  name, name, ...` in lines of a readable length, the op once. */
+function namesOf(op: string, names: readonly string[], wide: number, paint: Paint): string {
+  const lines: string[] = [];
+  for (const name of names) {
+    const last = lines.at(-1);
+    if (last !== undefined && wide + last.length + name.length < kColumns) {
+      lines[lines.length - 1] = `${last}, ${name}`;
+    } else {
+      lines.push(name);
+    }
+  }
+  const start = paint('dim', op.padEnd(wide));
+  return lines.map((line, i) => (i ? ' '.repeat(wide) : start) + line).join(',\n');
+}
+
+/** The nodes that share a reason, under it, by op; what nearly matched, under those it is true of. */
 function floatGroup(reason: string, nodes: NodeExplanation[], paint: Paint): string {
-  const lines = nodes.flatMap(({ node, opType, nearMisses }) => [
-    `${node}  ${paint('dim', opType)}`,
-    ...nearMisses.map((near) => paint('dim', `  nearly ${near.pattern}: ${near.reason}`)),
-  ]);
+  const wide = Math.max(...nodes.map(({ opType }) => opType.length)) + 2;
+  const nearOf = ({ nearMisses }: NodeExplanation) =>
+    nearMisses.map((near) => `\n  nearly ${near.pattern}: ${near.reason}`).join('');
+  const groups = groupBy(nodes, (one) => `${one.opType}${nearOf(one)}`);
+  const lines = groups.map(([, members]) => {
+    const [first] = members as [NodeExplanation];
+    const names = members.map(({ node }) => node);
+    return namesOf(first.opType, names, wide, paint) + paint('dim', nearOf(first));
+  });
   return `  ${paint('yellow', reason || 'no reason given')}\n${indent(lines.join('\n'), '    ')}`;
 }
 
@@ -39,13 +63,17 @@ function integerGroup(title: string, nodes: NodeExplanation[], paint: Paint): st
   return `  ${paint('green', title)}, ${count(nodes)}\n${indent(body, '    ')}`;
 }
 
+/** Shapes, indexes and the like: nothing that a quantizer could do anything about. */
+const isPlumbing = ({ reason }: NodeExplanation) =>
+  !reason || /takes no data|is (u?int\d+|bool), not float/.test(reason);
+
 /** First what stays float, by its reason; then the operators that it would run on. */
 export function describeExplanation(explanation: Explanation, paint: Paint): string {
   const { backend, nodes, quantized, floatNodes } = explanation;
-  const all = quantized + floatNodes;
-  const left = nodes.filter((node) => !node.quantized && node.reason);
-  const others = nodes.filter((node) => !node.quantized && !node.reason);
+  const left = nodes.filter((node) => !node.quantized && !isPlumbing(node));
+  const others = nodes.filter((node) => !node.quantized && isPlumbing(node));
   const done = nodes.filter((node) => node.quantized);
+  const all = quantized + floatNodes;
   const parts = [`${paint('bold', backend)}: ${quantized} of ${all} nodes run on integers`];
   if (left.length) {
     const groups = groupBy(left, ({ reason }) => reason);
@@ -59,7 +87,7 @@ export function describeExplanation(explanation: Explanation, paint: Paint): str
   }
   if (others.length) {
     const names = groupBy(others, ({ opType }) => opType).map(([op, of]) => `${op} ${of.length}`);
-    parts.push(`${paint('bold', 'Nothing to quantize')}\n  ${names.join(', ')}`);
+    parts.push(`${paint('bold', 'Shapes and indexes')}\n  ${names.join(', ')}`);
   }
   parts.push(paint('dim', '--node NAME tells all about one node.'));
   return parts.join('\n\n');
@@ -68,8 +96,8 @@ export function describeExplanation(explanation: Explanation, paint: Paint): str
 function observedRow(value: ObservedValue): string[] {
   const { role, value: name, observer, dtype, quantMin, quantMax, slot, sharedWith } = value;
   if (!observer) return [role, name, 'not observed', '', ''];
-  const shared = sharedWith.length ? `shared with ${sharedWith.join(', ')}` : '';
-  const where = slot < 0 ? shared : [`slot ${slot}`, shared].filter(Boolean).join(', ');
+  const shared = sharedWith?.length ? `, shared with ${sharedWith.join(', ')}` : '';
+  const where = slot === undefined ? '' : `slot ${slot}${shared}`;
   return [role, name, observer, `${dtype} ${quantMin}..${quantMax}`, where];
 }
 

@@ -62,10 +62,14 @@ export abstract class Config {
     return this;
   }
 
-  /** What toJSON() writes. */
+  /** What toJSON() writes, in the order of the schema. */
   fields(): object {
     const isEmpty = (value: unknown) => same(value, {}) || same(value, []);
-    return Object.fromEntries(Object.entries(this).filter(([, value]) => !isEmpty(value)));
+    const fields = this as unknown as Fields;
+    const keys = Object.keys(defs[this[kDef]]!.properties!);
+    return Object.fromEntries(
+      keys.filter((key) => !isEmpty(fields[key])).map((key) => [key, fields[key]]),
+    );
   }
 
   /** Field by field; functions by identity. */

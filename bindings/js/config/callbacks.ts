@@ -1,7 +1,8 @@
 // Functions of a BackendConfig, answering the core's questions: which node of a match is its root, which
 // further inputs it gets, which node takes its place. The core waits outside: nothing re-enters it.
 import type { Question, Reply, WireNode, WireShape, WireTensor } from '../core.ts';
-import { EightfoldError } from '../errors.ts';
+import type { ErrorCode } from '../error_codes.ts';
+import { EightfoldError, textOf } from '../errors.ts';
 import { fromWireTensor, wireTensor } from '../tensors.ts';
 import type { Tensor } from '../types.ts';
 import { read, type Schema } from './check.ts';
@@ -10,19 +11,25 @@ import type { Ask, CallerFunction } from './wire.ts';
 
 type Table<T> = Readonly<Record<string, T>>;
 
+const kScalar: Schema = { type: ['number', 'string'] };
+const kTensor: Schema = { type: 'object', title: 'must be a tensor' };
 const kFusedNode: Schema = {
   type: 'object',
-  additionalProperties: false,
   properties: {
     opType: { type: 'string' },
-    attributes: { type: 'object' },
+    attributes: {
+      type: 'object',
+      additionalProperties: { anyOf: [kScalar, { type: 'array', items: kScalar }, kTensor] },
+    },
     removeAttributes: { type: 'array', items: { type: 'string' } },
     initializers: {
       type: 'object',
-      propertyNames: { title: 'the index of an input', pattern: '^[0-9]+$' },
+      propertyNames: { title: 'must be the index of an input', pattern: '^\\d{1,3}$' },
+      additionalProperties: kTensor,
     },
     refusal: { type: 'string' },
   },
+  additionalProperties: false,
 };
 
 const map = <A, B>(table: Table<A>, change: (value: A, key: string) => B) =>
@@ -40,9 +47,12 @@ const viewOf = ({ attributes, initializers, ...node }: WireNode): NodeView => ({
 
 const wireNode = ({ opType, attributes, removeAttributes, initializers }: FusedNode) => ({
   opType: opType ?? '',
-  attributes: map(attributes ?? {}, (value, name) =>
-    isTensor(value) ? wireTensor(name, value as Tensor) : (value as WireNode['attributes'][string]),
-  ),
+  attributes: map(attributes ?? {}, (value, name) => {
+    if (typeof value !== 'object') return value;
+    if (!Array.isArray(value)) return wireTensor(name, value as Tensor);
+    if (value.every((item) => typeof item === typeof value[0])) return value;
+    throw new Error(`attributes.${name}, which mixes numbers and strings`);
+  }),
   removeAttributes: [...(removeAttributes ?? [])],
   initializers: map((initializers ?? {}) as Table<Tensor>, (tensor, index) =>
     wireTensor(index, tensor),
@@ -75,8 +85,10 @@ class Answering {
     const reply: Reply = { root: -1, extraInputs: [], fused: null, refusal: '' };
     if (asksRoot) reply.root = await this.#ask('rootNodeGetter', [match], this.#indexOf);
     if (asksExtraInputs) {
-      const indexes = (views: NodeView[]) => views.map(this.#indexOf);
-      reply.extraInputs = await this.#ask('extraInputsGetter', [match], indexes);
+      reply.extraInputs = await this.#ask('extraInputsGetter', [match], (views: NodeView[]) => {
+        if (!Array.isArray(views)) throw new Error('something else than a list of nodes');
+        return views.map(this.#indexOf);
+      });
     }
     if (!asksFuser) return reply;
     return this.#ask('fuserMethod', [false, ...this.#fuserArguments(match)], (given) => {
@@ -104,10 +116,10 @@ class Answering {
   async #ask<T, R>(role: Role, args: unknown[], understand: (given: T) => R): Promise<R> {
     const [{ name: node, opType }] = this.#nodes as [NodeView];
     const { run, pattern } = this.#functions.get(this.#question[role])!;
-    const fail = (code: 'callback_failed' | 'invalid_config', verb: string, cause: unknown) => {
-      const text = cause instanceof Error ? cause.message : String(cause);
-      const message = `the ${role} of ${pattern} ${verb}: ${text}`;
-      return new EightfoldError(code, message, { node, opType, cause });
+    const fail = (code: ErrorCode, verb: string, cause: unknown) => {
+      const hint = cause instanceof EightfoldError ? cause.hint : '';
+      const text = `the ${role} of ${pattern} ${verb}: ${textOf(cause)}`;
+      return new EightfoldError(code, text, { node, opType, hint, cause });
     };
     let given: T;
     try {

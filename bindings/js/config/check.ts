@@ -112,13 +112,13 @@ function readList(schema: Schema, list: unknown[], path: string): unknown[] {
 function unknownKey(known: string[], key: string, path: string): never {
   const flat = (text: string) => text.replaceAll('_', '').toLowerCase();
   const meant = known.find((name) => flat(name) === flat(key));
-  refuse(path, `unknown key; known are ${known.join(', ')}`, meant && `Do you mean '${meant}'?`);
+  refuse(path, `unknown key; known are ${known.join(', ')}`, meant && `do you mean '${meant}'?`);
 }
 
 /** Whether all keys together fit. */
 function checkKeys(schema: Schema, object: Values, path: string): void {
   const { title, required = [], oneOf = [], not } = schema;
-  const has = (key: string) => object[key] !== undefined;
+  const has = (key: string) => object[key] != null;
   for (const key of required) if (!has(key)) refuse(path, `needs a ${key}`);
   if (not?.required.every((key) => has(key) && takes(not.properties[key] ?? {}, object[key]))) {
     refuse(path, not.title, not['x-hint']);
@@ -138,7 +138,8 @@ function readObject(schema: Schema, object: Values, path: string): Values {
     const inner = at(path, key);
     const known = Object.hasOwn(properties, key) ? properties[key]! : additionalProperties;
     if (!known) unknownKey(Object.keys(properties), key, inner);
-    if (value === undefined || value === known.default) continue;
+    const isUnset = value === null && !takes(known, value);
+    if (isUnset || value === undefined || value === known.default) continue;
     result.push([read(propertyNames, key, inner), read(known, value, inner)]);
   }
   checkKeys(schema, object, path);
@@ -147,13 +148,14 @@ function readObject(schema: Schema, object: Values, path: string): Values {
 
 /** A copy of the value in its one spelling; throws what is wrong with it, and where. */
 export function read(schema: Schema, value: unknown, path: string): unknown {
-  const { $ref, anyOf, title, enum: names, minimum = value, pattern = '', 'x-hint': hint } = schema;
+  const { $ref, anyOf, type, title, enum: names, minimum, pattern = '' } = schema;
   const name = $ref && target($ref);
   if (name && (value as { [kDef]?: string } | null)?.[kDef] === name) return value;
   if (name === 'FunctionName' && typeof value === 'function') return value;
   const message = (!names && title) || `must be ${wordsOf(schema)}`;
-  if (!takes(schema, value) || !new RegExp(pattern).test(value as string)) {
-    refuse(path, message, hint);
+  const isText = typeof value === 'string';
+  if ((!name || type) && (!takes(schema, value) || (isText && !new RegExp(pattern).test(value)))) {
+    refuse(path, message, schema['x-hint']);
   }
   if (anyOf) return read(anyOf.find((branch) => takes(branch, value))!, value, path);
   if (name) {
@@ -161,12 +163,14 @@ export function read(schema: Schema, value: unknown, path: string): unknown {
     return kSpellings[name]?.(result as string) ?? result;
   }
   if (names && !names.includes(value)) {
-    refuse(path, `unknown ${title} '${value}'`, `Known are ${names.join(', ')}.`);
+    refuse(path, `unknown ${title} '${value}'`, `known are ${names.join(', ')}`);
   }
-  if ((value as number) < (minimum as number)) refuse(path, `${message}, ${minimum} or more`);
+  if (minimum !== undefined && (value as number) < minimum) {
+    refuse(path, `${message}, ${minimum} or more`);
+  }
   if (Array.isArray(value)) return readList(schema, value, path);
-  if (typeof value === 'object' && value) return readObject(schema, value as Values, path);
-  return value;
+  const isOpaque = !schema.properties && !schema.additionalProperties;
+  return isOpaque ? value : readObject(schema, value as Values, path);
 }
 
 /** Reads a value of one of the types. */

@@ -83,15 +83,22 @@ function backendOf({ eightfoldBackend, functions }: BackendThere, asked: Asked |
 
 type Methods = Record<string, (...args: unknown[]) => unknown>;
 
+type Create = (options: InitOptions) => Promise<Eightfold>;
+
 class Desk implements DeskApi {
+  readonly #create: Create;
   #instance: Eightfold | undefined;
   #nextId = 1;
   readonly #handles = new Map<number, Handle>();
   readonly #running = new Map<number, AbortController>();
 
+  constructor(create: Create) {
+    this.#create = create;
+  }
+
   init(options: InitOptions): Promise<Answer> {
     return answer(async () => {
-      this.#instance = await createInstance(options);
+      this.#instance = await this.#create(options);
       return this.#instance.build;
     });
   }
@@ -158,4 +165,4 @@ class Desk implements DeskApi {
 }
 
 /** What a worker exposes to its page. */
-export const makeDesk = (): DeskApi => proxy(new Desk());
+export const makeDesk = (create: Create = createInstance): DeskApi => proxy(new Desk(create));

@@ -19,5 +19,6 @@ export const npy = (await load('npy.js')) as Npy;
 export const data = (await load('data.js')) as Data;
 
 export type * from '../../../bindings/js/api.ts';
+export type * from '../../../bindings/js/config/json.ts';
 export type { EightfoldError, ErrorCode } from '../../../bindings/js/index.ts';
 export type * from '../../../bindings/js/types.ts';
