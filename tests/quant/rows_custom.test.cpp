@@ -58,8 +58,8 @@ Tensor to_floats(const Tensor& q, Params params) {
 }
 
 // ---------------------------------------------------------------- the interface in integers
-Graph two_convs() {
-  GraphBuilder g;
+Graph two_convs(int64_t opset = 21) {
+  GraphBuilder g(opset);
   g.output(conv(g, conv(g, g.input("x", {1, 3, 6, 6}), 3, 4, 2, "first"), 4, 2, 2, "last"));
   return g.build();
 }
@@ -68,37 +68,90 @@ TEST_CASE(
     "test_fp32_input_fp32_output, fp32_in_quantized_out, quantized_in_fp32_out, "
     "quantized_in_quantized_out",
     "[rows][custom]") {
-  const Routed plain = route(two_convs(), full_range("native"));
-  const Params in = params_of(plain.quantized, "x"), out = params_of(plain.quantized, "last_0");
-  const Tensor want = Session(plain.lowered).run(plain.sample)[0].tensor;
-  for (const bool quantized_in : {false, true}) {
-    for (const bool quantized_out : {false, true}) {
-      INFO("in " << quantized_in << " out " << quantized_out);
-      PrepareCustomConfig custom;
-      if (quantized_in) custom.set_input_quantized_indexes({0});
-      if (quantized_out) custom.set_output_quantized_indexes({0});
-      const Routed routed = route(two_convs(), with_prepare("native", custom));
-      const int in_pairs = quantized_in ? 0 : 1, out_pairs = quantized_out ? 0 : 1;
-      CHECK(pairs(routed.quantized) == Pairs{2 + in_pairs, 2 + out_pairs});
-      CHECK(pairs(routed.lowered) == Pairs{in_pairs, out_pairs});
-      CHECK(compute_ops(routed.lowered) == OpCounts{{"QLinearConv", 2}});
+  struct Target {
+    const char* what;
+    RouteOptions options;
+    int64_t opset;
+  };
+  for (const Target& target : {Target{"the whole range", full_range("native"), 21},
+                               Target{"a narrow range", route_options("fbgemm"), 21},
+                               Target{"an old opset, which is raised", full_range("exact8"), 11}}) {
+    const Graph graph = two_convs(target.opset);
+    const Routed plain = route(graph, target.options);
+    const Params in = params_of(plain.quantized, "x"), out = params_of(plain.quantized, "last_0");
+    const Tensor want = Session(plain.lowered).run(plain.sample)[0].tensor;
+    for (const bool quantized_in : {false, true}) {
+      for (const bool quantized_out : {false, true}) {
+        INFO(target.what << ", in " << quantized_in << " out " << quantized_out);
+        RouteOptions options = target.options;
+        if (quantized_in) options.prepare.set_input_quantized_indexes({0});
+        if (quantized_out) options.prepare.set_output_quantized_indexes({0});
+        const Routed routed = route(graph, options);
+        const int in_pairs = quantized_in ? 0 : 1, out_pairs = quantized_out ? 0 : 1;
+        CHECK(pairs(routed.quantized) == Pairs{2 + in_pairs, 2 + out_pairs});
+        CHECK(pairs(routed.lowered) == Pairs{in_pairs, out_pairs});
+        CHECK(compute_ops(routed.lowered)["QLinearConv"] == 2);
 
-      Feeds feeds = routed.sample;
-      if (quantized_in) feeds[0].tensor = to_bytes(feeds[0].tensor, in);
-      for (const Graph& graph : {routed.lowered, to_qoperator(routed.lowered)}) {
-        const auto got = Session(graph).run(feeds);
-        CHECK(got[0].name == "last_0");
-        CHECK(got[0].tensor.dtype() == (quantized_out ? DType::kUint8 : DType::kFloat32));
-        const Tensor floats = quantized_out ? to_floats(got[0].tensor, out) : got[0].tensor;
-        CHECK(difference(floats, want) == "");
+        Feeds feeds = routed.sample;
+        if (quantized_in) {
+          // What the range of the model cannot say, an input of it is not.
+          const QParams qparams =
+              routed.prepared.slots[static_cast<size_t>(routed.slot("x"))].observer->qparams();
+          feeds[0].tensor = to_bytes(feeds[0].tensor, in);
+          for (size_t i = 0; i < static_cast<size_t>(feeds[0].tensor.size()); ++i) {
+            uint8_t& byte = feeds[0].tensor.mutable_data<uint8_t>()[i];
+            byte = std::min(byte, static_cast<uint8_t>(qparams.quant_max));
+          }
+        }
+        for (const Graph& form : {routed.lowered, to_qoperator(routed.lowered)}) {
+          const auto got = Session(form).run(feeds);
+          CHECK(got[0].name == "last_0");
+          CHECK(got[0].tensor.dtype() == (quantized_out ? DType::kUint8 : DType::kFloat32));
+          const Tensor floats = quantized_out ? to_floats(got[0].tensor, out) : got[0].tensor;
+          CHECK(difference(floats, want) == "");
+        }
+        // The QDQ form takes and gives the same types, with numbers within a step.
+        const auto reference = Session(to_qdq(routed.quantized)).run(feeds)[0].tensor;
+        const Tensor floats = quantized_out ? to_floats(reference, out) : reference;
+        CHECK(difference(floats, want, {0, out.scale * 1.001f}) == "");
+        if (!quantized_in) continue;
+        CHECK_THROWS_AS(Session(routed.lowered).run(routed.sample), Error);  // floats do not fit
       }
-      // The QDQ form takes and gives the same types, with numbers within a step.
-      const auto reference = Session(to_qdq(routed.quantized)).run(feeds)[0].tensor;
-      const Tensor floats = quantized_out ? to_floats(reference, out) : reference;
-      CHECK(difference(floats, want, {0, out.scale * 1.001f}) == "");
-      if (!quantized_in) continue;
-      CHECK_THROWS_AS(Session(routed.lowered).run(routed.sample), Error);  // floats no longer fit
     }
+  }
+}
+
+TEST_CASE("quantized inputs: one of two, one that float nodes alone read, one of int8",
+          "[rows][custom]") {
+  SECTION("one of two") {
+    GraphBuilder g;
+    const ValueId x = g.input("x", {1, 3, 6, 6}), z = g.input("z", {1, 3, 6, 6});
+    g.output(g.node("Add", {conv(g, x, 3, 3), conv(g, z, 3, 3)}));
+    const Routed routed = route(
+        g.build(), with_prepare("native", PrepareCustomConfig().set_input_quantized_indexes({1})));
+    const Graph& lowered = routed.lowered;
+    CHECK(lowered.value(lowered.inputs[0]).type.dtype == DType::kFloat32);
+    CHECK(lowered.value(lowered.inputs[1]).type.dtype == DType::kUint8);
+    CHECK(lowered.value(lowered.inputs[1]).name == "z");
+    CHECK(pairs(lowered) == Pairs{1, 1});
+  }
+  SECTION("float nodes alone") {
+    GraphBuilder g;
+    g.output(g.node("Exp", {g.input("x", {4})}));
+    const Routed routed = route(
+        g.build(), with_prepare("native", PrepareCustomConfig().set_input_quantized_indexes({0})));
+    CHECK(pairs(routed.lowered) == Pairs{0, 1});
+    CHECK(compute_ops(routed.lowered) == OpCounts{{"Exp", 1}});
+    CHECK(routed.lowered.value(routed.lowered.inputs[0]).type.dtype == DType::kUint8);
+  }
+  SECTION("int8") {
+    RouteOptions options =
+        route_options("qnnpack", named_qconfig("default_symmetric_qnnpack_qconfig"));
+    options.prepare.set_input_quantized_indexes({0}).set_output_quantized_indexes({0});
+    const Routed routed = route(two_convs(), options);
+    CHECK(routed.lowered.value(routed.lowered.inputs[0]).type.dtype == DType::kInt8);
+    CHECK(routed.lowered.value(routed.lowered.outputs[0]).type.dtype == DType::kInt8);
+    CHECK(pairs(routed.lowered) == Pairs{0, 0});
   }
 }
 
