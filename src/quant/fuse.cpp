@@ -208,10 +208,45 @@ struct Fusing::Impl {
     for (size_t index : reply.extra_inputs) {
       if (index >= nodes.size()) refuse("names an extra input that is not of the match");
     }
-    if (!reply.fused) return;
-    for (const auto& [index, tensor] : reply.fused->initializers) {
+    if (question.asks_fuser && !reply.fused) return;
+    const FusedNode fused = reply.fused.value_or(FusedNode{});
+    for (const auto& [index, tensor] : fused.initializers) {
       if (index < 0 || index > 64) refuse("replaces the input " + std::to_string(index));
     }
+    const BackendPatternConfig& config = *question.config;
+    if (!question.asks_fuser && config.fuser_method != kFusedModule) return;
+    const MatchedNode* root =
+        reply.root ? nodes[*reply.root] : root_node_of(question.match, config.root_node_getter);
+    if (root == nullptr || root->match_all || root->node == kNone) return;  // apply says so
+    const std::vector<ValueId> extra =
+        extra_values(question.match, config, question.asks_extra_inputs ? &reply : nullptr);
+    refuse_absorbed_input(config, question.match, root->node, extra, fused);
+  }
+
+  // `reply`: of the caller who answers for the getter; null for one that is known by name.
+  static std::vector<ValueId> extra_values(const Match& match, const BackendPatternConfig& config,
+                                           const Reply* reply) {
+    const std::vector<const MatchedNode*> nodes = match_nodes(match);
+    std::vector<const MatchedNode*> extra;
+    if (reply == nullptr) {
+      extra_inputs_of(match, config.extra_inputs_getter, &extra);
+    } else {
+      for (size_t index : reply->extra_inputs) extra.push_back(nodes[index]);
+    }
+    std::vector<ValueId> values;
+    for (const MatchedNode* node : extra) values.push_back(node->value);
+    return values;
+  }
+
+  void refuse_absorbed_input(const BackendPatternConfig& config, const Match& match, NodeId root,
+                             const std::vector<ValueId>& extra, const FusedNode& fused) const {
+    const ValueId absorbed = absorbed_input(graph, match, root, extra, fused);
+    if (absorbed == kNone) return;
+    throw Error(ErrorCode::kInvalidConfig,
+                "the fused node of the pattern " + to_text(config.pattern()) + " would read '" +
+                    graph.value(absorbed).name + "', which is made inside of the match",
+                "name a root node whose inputs come from outside, and extra inputs that do")
+        .at(display_name(graph, match.anchor), graph.node(match.anchor).op_type);
   }
 
   // ---- the rewriting of a round
@@ -268,17 +303,11 @@ struct Fusing::Impl {
 
   void apply_general(const Rule& rule, const Match& match, const Reply* reply,
                      const MatchedNode& root) {
-    const std::vector<const MatchedNode*> nodes = match_nodes(match);
-    std::vector<const MatchedNode*> extra;
-    if (rule.asks_extra_inputs) {
-      for (size_t index : reply->extra_inputs) extra.push_back(nodes[index]);
-    } else {
-      extra_inputs_of(match, rule.config->extra_inputs_getter, &extra);
-    }
-    std::vector<ValueId> values;
-    for (const MatchedNode* node : extra) values.push_back(node->value);
+    const std::vector<ValueId> values =
+        extra_values(match, *rule.config, rule.asks_extra_inputs ? reply : nullptr);
     FusedNode fused = reply && reply->fused ? *reply->fused : FusedNode{};
     if (fused.op.empty()) fused.op = rule.config->fused_module;
+    refuse_absorbed_input(*rule.config, match, root.node, values, fused);
     const NodeId made = fuse_match(graph, match, root.node, values, fused);
     settled.insert({rule.config, made});
   }

@@ -50,6 +50,17 @@ std::vector<ValueId> inputs_of(const Graph& graph, const Node& root,
 
 }  // namespace
 
+ValueId absorbed_input(const Graph& graph, const Match& match, NodeId root,
+                       const std::vector<ValueId>& extra_inputs, const FusedNode& fused) {
+  const std::vector<ValueId> inputs = inputs_of(graph, graph.node(root), extra_inputs);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i] == kNone || fused.initializers.contains(static_cast<int>(i))) continue;
+    const NodeId producer = graph.value(inputs[i]).producer();
+    if (producer != kNone && is_claimed(match, producer)) return inputs[i];
+  }
+  return kNone;
+}
+
 NodeId fuse_match(Graph& graph, const Match& match, NodeId root,
                   const std::vector<ValueId>& extra_inputs, const FusedNode& fused) {
   Node node;

@@ -14,4 +14,9 @@ namespace eightfold {
 NodeId fuse_match(Graph& graph, const Match& match, NodeId root,
                   const std::vector<ValueId>& extra_inputs, const FusedNode& fused);
 
+// What the fused node would read though the match makes it, and takes it away; kNone when there is
+// no such value.
+ValueId absorbed_input(const Graph& graph, const Match& match, NodeId root,
+                       const std::vector<ValueId>& extra_inputs, const FusedNode& fused);
+
 }  // namespace eightfold
