@@ -102,6 +102,7 @@ class Walk {
       if (!output_fits(other, &match->also.emplace_back())) return false;
     }
     if (complete_) check_users();
+    if (complete_) check_others(match->tree);
     if (complete_ && reason_.empty() && exposed_.size() > 1) check_no_cycle();
     match->claimed = claimed_;
     return true;
@@ -223,6 +224,15 @@ class Walk {
     note("the value '" + graph_.value(value).name + "' has " +
          std::to_string(graph_.user_count(value)) +
          (graph_.is_output(value) ? " users, the graph's outputs among them" : " users"));
+  }
+
+  // What MatchAllNode takes stays, so the match must not absorb what makes it.
+  void check_others(const MatchedNode& matched) {
+    if (matched.match_all && contains(claimed_, matched.node)) {
+      note("an input of it is the value of " + display_name(graph_, matched.node) +
+           ", which it would absorb");
+    }
+    for (const MatchedNode& arg : matched.args) check_others(arg);
   }
 
   // Where values leave in the middle, what comes in must not be made from them.

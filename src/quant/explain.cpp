@@ -67,7 +67,8 @@ class Explainer {
   Explanation run() {
     for (NodeId id : model_.graph.nodes()) {
       out_.nodes.push_back(explain(id));
-      if (!makes_data(model_.graph, id)) continue;
+      out_.nodes.back().makes_data = makes_data(model_.graph, id);
+      if (!out_.nodes.back().makes_data) continue;
       ++(out_.nodes.back().quantized ? out_.quantized : out_.float_nodes);
     }
     return std::move(out_);
@@ -175,7 +176,7 @@ class Explainer {
     const auto found = lowered_.by_name.find(row.node);
     row.runs_as = row.op_type;
     if (found == lowered_.by_name.end()) return;
-    row.runs_as = op_identity(lowered_.graph.node(found->second));
+    row.runs_as = lowered_.graph.node(found->second).op_type;
     row.kernel = kernel_of(lowered_.graph, found->second);
     const auto reason = lowered_.reasons.find(row.node);
     if (row.reason.empty() && reason != lowered_.reasons.end()) {

@@ -48,6 +48,14 @@ std::vector<ValueId> inputs_of(const Graph& graph, const Node& root,
   return inputs;
 }
 
+// JavaScript has one kind of number: what was a float before stays one.
+decltype(Attribute::value) in_kind_of(const Attribute* before, const Attribute& attribute) {
+  const auto* whole = std::get_if<int64_t>(&attribute.value);
+  const bool was_float = before != nullptr && std::holds_alternative<float>(before->value);
+  if (whole != nullptr && was_float) return static_cast<float>(*whole);
+  return attribute.value;
+}
+
 }  // namespace
 
 ValueId absorbed_input(const Graph& graph, const Match& match, NodeId root,
@@ -76,7 +84,7 @@ NodeId fuse_match(Graph& graph, const Match& match, NodeId root,
   if (!fused.op.empty()) set_identity(node, fused.op);
   for (const std::string& name : fused.removed_attributes) node.remove_attribute(name);
   for (const Attribute& attribute : fused.attributes) {
-    node.set_attribute(attribute.name, attribute.value);
+    node.set_attribute(attribute.name, in_kind_of(node.find_attribute(attribute.name), attribute));
   }
   for (const auto& [index, tensor] : fused.initializers) {
     const auto at = static_cast<size_t>(index);

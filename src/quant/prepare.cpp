@@ -133,8 +133,11 @@ class Preparer {
     const auto& by_count = config.num_tensor_args_to_observation_type;
     if (by_count.empty()) return config.effective_observation_type();
     const std::vector<ValueId> data = data_inputs(graph_, id);
-    const auto count = static_cast<int>(std::ranges::count_if(
-        data, [&](ValueId value) { return graph_.constant(value) == nullptr; }));
+    // A constant of one element is a scalar, not a tensor.
+    const auto count = static_cast<int>(std::ranges::count_if(data, [&](ValueId value) {
+      const Tensor* constant = graph_.constant(value);
+      return constant == nullptr || constant->size() != 1;
+    }));
     const auto found = by_count.find(count);
     if (found != by_count.end()) return found->second;
     throw Error(ErrorCode::kInvalidConfig,
@@ -199,7 +202,7 @@ class Preparer {
     plan.anchor = claim.anchor;
     if (id == claim.anchor && root.mode == QuantMode::kStatic) {
       const ObservationType observation = observations_.at(claim.root);
-      const int input = slots_.read_by(claim.root, data_inputs(graph_, claim.root)[0]);
+      const int input = slots_.read_by(claim.root, shared_input(claim.root));
       if (observation == kShare && input >= 0) {
         slots_.join(graph_.node(id).output(0), input);
       } else {
@@ -270,6 +273,14 @@ class Preparer {
     }
   }
 
+  // Whose slot the output shares: the first input that is computed. A constant has its own.
+  ValueId shared_input(NodeId id) const {
+    const std::vector<ValueId> data = data_inputs(graph_, id);
+    const auto computed = std::ranges::find_if(
+        data, [&](ValueId value) { return graph_.constant(value) == nullptr; });
+    return computed == data.end() ? data[0] : *computed;
+  }
+
   void observe_outputs(NodeId id, ObservationType observation, const NodePlan& plan) {
     const Node& node = graph_.node(id);
     if (observation != kShare) {
@@ -278,9 +289,11 @@ class Preparer {
       slots_.observe(node.output(0), spec);
       return;
     }
-    const std::vector<ValueId> data = data_inputs(graph_, id);
-    for (size_t i = 1; i < data.size(); ++i) slots_.share(data[i], data[0]);
-    const int slot = slots_.read_by(id, data[0]);
+    const ValueId first = shared_input(id);
+    for (ValueId value : data_inputs(graph_, id)) {
+      if (graph_.constant(value) == nullptr) slots_.share(value, first);
+    }
+    const int slot = slots_.read_by(id, first);
     for (ValueId output : node.outputs()) {
       const bool same = output != kNone && graph_.value(output).type.dtype == DType::kFloat32;
       if (same || output == node.output(0)) slots_.join(output, slot);

@@ -106,6 +106,7 @@ Json explained_json(const NodeExplanation& node) {
   return {{"node", node.node},
           {"opType", node.op_type},
           {"quantized", node.quantized},
+          {"makesData", node.makes_data},
           {"mode", node.mode},
           {"pattern", node.pattern},
           {"members", node.members},
