@@ -187,6 +187,8 @@ export interface NodeExplanation {
   node: string;
   opType: string;
   quantized: boolean;
+  /** False for shapes, indexes and the like: nothing that could be quantized. */
+  makesData: boolean;
   /** `static`, `dynamic`, `weight only`, `float16`, `float`. */
   mode: string;
   /** That claimed it; empty when none did. */

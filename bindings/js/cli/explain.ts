@@ -64,8 +64,7 @@ function integerGroup(title: string, nodes: NodeExplanation[], paint: Paint): st
 }
 
 /** Shapes, indexes and the like: nothing that a quantizer could do anything about. */
-const isPlumbing = ({ reason }: NodeExplanation) =>
-  !reason || /takes no data|is (u?int\d+|bool), not float/.test(reason);
+const isPlumbing = ({ makesData }: NodeExplanation) => !makesData;
 
 /** First what stays float, by its reason; then the operators that it would run on. */
 export function describeExplanation(explanation: Explanation, paint: Paint): string {
