@@ -11,6 +11,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <set>
 #include <sstream>
 
 #include "core/error.h"
@@ -334,6 +335,44 @@ TEST_CASE("a mapping from JSON is what its setters make", "[config]") {
   CHECK(qconfig_mapping_from_json(R"({"global": "default_qconfig", "objectType": [["Conv", null]],
     "moduleNameRegex": [["a.*", {}]], "moduleName": [["a/b", null]],
     "moduleNameObjectTypeOrder": [["a", "Conv", 2, {}]]})") == expected);
+}
+
+// The schema that is published, and that JavaScript checks by, has the keys that are read here.
+TEST_CASE("the schema and the tables list the same keys", "[config]") {
+  std::ifstream file(EIGHTFOLD_SOURCE_DIR "/schema/eightfold-config.schema.json");
+  const json schema = json::parse(file)["$defs"];
+  // A text with an unknown key, `?`, in an object of the type.
+  struct Row {
+    const char *def, *type, *text;
+  };
+  const Row rows[] = {
+      {"BoundedSum", "ObserverSpec", R"({"boundedSum": {"?": 1}})"},
+      {"DTypeWithConstraints", "DTypeConfig", R"({"inputDtype": {"?": 1}})"},
+      {"DTypeConfig", "DTypeConfig", R"({"?": 1})"},
+      {"PatternNode", "BackendPatternConfig", R"({"patternGraph": {"nodes": {"a": {"?": 1}}}})"},
+      {"PatternGraph", "BackendPatternConfig", R"({"patternGraph": {"?": 1}})"},
+      {"BackendPatternConfig", "BackendPatternConfig", R"({"?": 1})"},
+      {"BackendConfig", "BackendConfig", R"({"?": 1})"},
+      {"ObserverSpec", "ObserverSpec", R"({"?": 1})"},
+      {"QConfig", "QConfig", R"({"?": 1})"},
+      {"QConfigMapping", "QConfigMapping", R"({"?": 1})"},
+      {"StandaloneModule", "PrepareCustomConfig", R"({"standaloneModules": [{"?": 1}]})"},
+      {"PrepareCustomConfig", "PrepareCustomConfig", R"({"?": 1})"},
+      {"ConvertCustomConfig", "ConvertCustomConfig", R"({"?": 1})"},
+      {"FuseCustomConfig", "FuseCustomConfig", R"({"?": 1})"},
+  };
+  for (const Row& row : rows) {
+    const std::string message = refusal(type_named(row.type), row.text).message();
+    INFO(row.def << ": " << message);
+    const size_t known = message.find("known are ");
+    REQUIRE(known != std::string::npos);
+    std::set<std::string> read, published;
+    std::istringstream keys(message.substr(known + 10));
+    for (std::string key; std::getline(keys, key, ',');)
+      read.insert(key.substr(key.find_first_not_of(' ')));
+    for (const auto& [key, value] : schema[row.def]["properties"].items()) published.insert(key);
+    CHECK(read == published);
+  }
 }
 
 // ---------------------------------------------------------------- hostile text
