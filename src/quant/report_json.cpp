@@ -20,22 +20,23 @@ constexpr JsonCodec kWriter{nullptr, [](const void* value, const void*, ConfigJs
                             }};
 
 template <typename T, const auto& fields>
-constexpr JsonCodec kObjectWriter{nullptr, [](const void* value, const void*, ConfigJson& out) {
-                                    const T none{};
-                                    out = write_fields(fields, value, &none);
-                                    return true;
-                                  }};
+bool write_object(const T& value, ConfigJson& out) {
+  const T none{};
+  out = write_fields(fields, &value, &none);
+  return true;
+}
+template <typename T, const auto& fields>
+constexpr JsonCodec kObjectWriter = kWriter<T, write_object<T, fields>>;
 
 template <typename T, const auto& fields>
-constexpr JsonCodec kObjectsWriter{
-    nullptr, [](const void* value, const void*, ConfigJson& out) {
-      out = ConfigJson::array();
-      const T none{};
-      for (const T& item : *static_cast<const std::vector<T>*>(value)) {
-        append(out) = write_fields(fields, &item, &none);
-      }
-      return true;
-    }};
+bool write_objects(const std::vector<T>& values, ConfigJson& out) {
+  const T none{};
+  out = ConfigJson::array();
+  for (const T& value : values) append(out) = write_fields(fields, &value, &none);
+  return true;
+}
+template <typename T, const auto& fields>
+constexpr JsonCodec kObjectsWriter = kWriter<std::vector<T>, write_objects<T, fields>>;
 
 // JSON has no infinity: an exact match and a missing number are null.
 bool write_finite(const std::optional<double>& number, ConfigJson& out) {
@@ -127,6 +128,7 @@ using Explained = NodeExplanation;
 constexpr JsonField kNode[] = {always<&Explained::node>("node", kStringCodec),
                                always<&Explained::op_type>("opType", kStringCodec),
                                always<&Explained::quantized>("quantized", kBoolCodec),
+                               always<&Explained::makes_data>("makesData", kBoolCodec),
                                always<&Explained::mode>("mode", kStringCodec),
                                always<&Explained::pattern>("pattern", kStringCodec),
                                always<&Explained::members>("members", kStringsCodec),
