@@ -313,7 +313,7 @@ TEST_CASE("QConfigs by name and by what they say", "[config]") {
   CHECK(qconfig_from_json("{}") == default_qconfig());
   CHECK_FALSE(qconfig_from_json("null"));
 
-  // What is not given keeps its default; a range does not outlive a change of the dtype.
+  // What is not given keeps its default; one bound alone leaves the other at that of the dtype.
   QConfig expected = default_qconfig();
   expected.activation.observer = "MinMaxObserver";
   expected.activation.dtype = DType::kInt8;
