@@ -8,44 +8,22 @@
 
 #include <emscripten/val.h>
 
-#include <exception>
 #include <memory>
-#include <new>
 #include <string>
 #include <utility>
 
-#include "core/error.h"
-
 namespace eightfold::bindings {
 
-inline emscripten::val error_to_js(const Error& error) {
-  emscripten::val object = emscripten::val::object();
-  object.set("code", std::string(error_code_name(error.code())));
-  object.set("message", error.message());
-  object.set("node", error.node());
-  object.set("opType", error.op_type());
-  object.set("hint", error.hint());
-  return object;
-}
-
-inline Error out_of_memory() {
-  return Error(ErrorCode::kOutOfMemory, "the instance cannot get more memory",
-               "Free models and sessions with delete(), or use smaller samples.");
-}
+// The exception in flight, as JavaScript sees it. Called inside a catch alone.
+emscripten::val thrown_to_js();
 
 template <typename F>
 auto guard(F&& body) -> decltype(body()) {
   emscripten::val thrown;
   try {
     return body();
-  } catch (const Error& error) {
-    thrown = error_to_js(error);
-  } catch (const std::bad_alloc&) {
-    thrown = error_to_js(out_of_memory());
-  } catch (const std::exception& error) {
-    thrown = error_to_js(Error(ErrorCode::kInternal, error.what()));
   } catch (...) {
-    thrown = error_to_js(Error(ErrorCode::kInternal, "an unknown exception"));
+    thrown = thrown_to_js();
   }
   thrown.throw_();
 }

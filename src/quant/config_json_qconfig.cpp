@@ -46,17 +46,7 @@ bool write_bound(const ObserverSpec& spec, const ObserverSpec*, ConfigJson& out)
   return spec.quant_range && kInt64Codec.write(&((*spec.quant_range).*bound), nullptr, out);
 }
 
-// A range that was there before does not outlive a change of the dtype.
-void read_spec_dtype(ObserverSpec& spec, const JsonPlace& place) {
-  read_at(kDTypeCodec, &spec.dtype, place);
-  spec.quant_range.reset();
-}
-bool write_spec_dtype(const ObserverSpec& spec, const ObserverSpec*, ConfigJson& out) {
-  return kDTypeCodec.write(&spec.dtype, nullptr, out);
-}
-
 constexpr JsonCodec kSchemeCodec = kCodec<QScheme, read_scheme, write_scheme>;
-constexpr JsonCodec kSpecDTypeCodec = kCodec<ObserverSpec, read_spec_dtype, write_spec_dtype>;
 constexpr JsonCodec kMinCodec =
     kCodec<ObserverSpec, read_bound<&QRange::quant_min>, write_bound<&QRange::quant_min>>;
 constexpr JsonCodec kMaxCodec =
@@ -65,7 +55,7 @@ constexpr JsonCodec kMaxCodec =
 // In this order: what a range is by default depends on the dtype.
 constexpr JsonField kSpecFields[] = {
     field<&ObserverSpec::observer>("observer", kObserverNameCodec),
-    {"dtype", itself, &kSpecDTypeCodec},
+    field<&ObserverSpec::dtype>("dtype", kDTypeCodec, FieldRule::kAlways),
     field<&ObserverSpec::qscheme>("qscheme", kSchemeCodec),
     {"quantMin", itself, &kMinCodec},
     {"quantMax", itself, &kMaxCodec},

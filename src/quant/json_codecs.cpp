@@ -7,10 +7,10 @@
 #include <climits>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 
 #include "core/tensor.h"
 #include "pattern/pattern.h"
+#include "quant/decimal.h"
 
 namespace eightfold {
 namespace {
@@ -66,8 +66,8 @@ void read_float(float& value, const JsonPlace& place) {
 
 double rounded(double value, int digits) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.*g", digits, value);
-  return std::strtod(text, nullptr);
+  std::snprintf(text, sizeof text, "%.*e", digits - 1, value);
+  return nearest_double(text);
 }
 // A decimal that reads back as this float: its own value where that is short (1/4096), else the
 // shortest there is (0.1, not 0.100000001490116).

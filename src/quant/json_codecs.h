@@ -32,24 +32,22 @@ inline constexpr JsonCodec kOptionalCodec{
       return optional && inner.write(&*optional, nullptr, out);
     }};
 
-// Not written where the standard one is empty, as it is, too.
 template <typename T, const JsonCodec& inner>
-inline constexpr JsonCodec kListCodec{[](void* value, const JsonPlace& place) {
-                                        auto& list = *static_cast<std::vector<T>*>(value);
-                                        list.clear();
-                                        const size_t size = place.list_size();
-                                        for (size_t i = 0; i < size; ++i)
-                                          read_at(inner, &list.emplace_back(), place.item(i));
-                                      },
-                                      [](const void* value, const void* standard, ConfigJson& out) {
-                                        const auto& list =
-                                            *static_cast<const std::vector<T>*>(value);
-                                        if (standard != nullptr && list.empty()) return false;
-                                        out = ConfigJson::array();
-                                        for (const T& item : list)
-                                          inner.write(&item, nullptr, append(out));
-                                        return true;
-                                      }};
+void read_list(std::vector<T>& list, const JsonPlace& place) {
+  list.clear();
+  const size_t size = place.list_size();
+  for (size_t i = 0; i < size; ++i) read_at(inner, &list.emplace_back(), place.item(i));
+}
+template <typename T, const JsonCodec& inner>
+bool write_list(const std::vector<T>& list, const std::vector<T>* standard, ConfigJson& out) {
+  if (standard != nullptr && list.empty()) return false;  // a standard list is empty
+  out = ConfigJson::array();
+  for (const T& item : list) inner.write(&item, nullptr, append(out));
+  return true;
+}
+template <typename T, const JsonCodec& inner>
+inline constexpr JsonCodec kListCodec =
+    kCodec<std::vector<T>, read_list<T, inner>, write_list<T, inner>>;
 
 inline constexpr JsonCodec kStringsCodec = kListCodec<std::string, kStringCodec>;
 

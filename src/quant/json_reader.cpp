@@ -60,7 +60,7 @@ const JsonField* field_of(JsonFields fields, std::string_view key) {
     if (same_but_for_spelling(field.key, key))
       hint = "do you mean '" + std::string(field.key) + "'?";
   }
-  place.refuse("unknown key; known are " + known_keys(fields), std::move(hint));
+  place.refuse("unknown key; known are " + known_keys(fields), hint);
 }
 
 }  // namespace
@@ -75,8 +75,8 @@ std::string JsonPlace::path() const {
   return path += key_;
 }
 
-void JsonPlace::refuse(const std::string& what, std::string hint) const {
-  throw LocatedError(ErrorCode::kInvalidConfig, path() + ": " + what, std::move(hint));
+void JsonPlace::refuse(std::string_view what, std::string_view hint) const {
+  throw LocatedError(ErrorCode::kInvalidConfig, (path() += ": ") += what, std::string(hint));
 }
 
 void JsonPlace::refuse_type(std::string_view wanted) const {
@@ -91,7 +91,7 @@ void JsonPlace::refuse_name(std::string_view what, std::span<const std::string_v
 
 bool JsonPlace::is_null() const { return json_->is_null(); }
 bool JsonPlace::is_string() const { return json_->is_string(); }
-bool JsonPlace::is_number() const { return json_->is_number(); }
+bool JsonPlace::is_number() const { return json_->is_number_float(); }
 bool JsonPlace::is_boolean() const { return json_->is_boolean(); }
 bool JsonPlace::is_list() const { return json_->is_array(); }
 bool JsonPlace::is_object() const { return json_->is_object(); }
@@ -107,14 +107,8 @@ bool JsonPlace::boolean() const {
 }
 
 double JsonPlace::number() const {
-  if (const auto* real = json_->get_ptr<const ConfigJson::number_float_t*>()) return *real;
-  if (const auto* natural = json_->get_ptr<const ConfigJson::number_unsigned_t*>()) {
-    return static_cast<double>(*natural);
-  }
-  if (const auto* whole = json_->get_ptr<const ConfigJson::number_integer_t*>()) {
-    return static_cast<double>(*whole);
-  }
-  refuse_type("a number");
+  if (!is_number()) refuse_type("a number");
+  return *json_->get_ptr<const ConfigJson::number_float_t*>();  // the only kind that is read
 }
 
 int64_t JsonPlace::whole(int64_t min, int64_t max) const {

@@ -29,7 +29,7 @@ class JsonPlace {
 
   // "configs[2].dtypeConfigs", as JavaScript would write it.
   std::string path() const;
-  [[noreturn]] void refuse(const std::string& what, std::string hint = {}) const;
+  [[noreturn]] void refuse(std::string_view what, std::string_view hint = {}) const;
   // "must be `wanted`, not a list".
   [[noreturn]] void refuse_type(std::string_view wanted) const;
   // "unknown `what` 'abc'", with what is known.
@@ -131,15 +131,11 @@ ConfigJson& append(ConfigJson& object, std::string_view key);
 // "observer, dtype, qscheme"
 std::string known_keys(JsonFields fields);
 
-// An object by its table; written unless it equals the standard one.
+// An object by its table.
 template <typename T, const auto& fields>
 inline constexpr JsonCodec kObjectCodec{
     [](void* value, const JsonPlace& place) { read_fields(fields, value, place); },
-    [](const void* value, const void* standard, ConfigJson& out) {
-      if (standard != nullptr &&
-          *static_cast<const T*>(value) == *static_cast<const T*>(standard)) {
-        return false;
-      }
+    [](const void* value, const void*, ConfigJson& out) {
       const T fresh{};
       out = write_fields(fields, value, &fresh);
       return true;

@@ -49,7 +49,7 @@ constexpr JsonField kPrepareFields[] = {
 
 // ---------------------------------------------------------------- what does not go together
 void refuse_if_given(std::initializer_list<std::string_view> keys, const JsonPlace& place,
-                     const std::string& why) {
+                     std::string_view why) {
   for (std::string_view key : keys) {
     if (const auto given = place.find(key)) given->refuse(why);
   }

@@ -1,132 +1,173 @@
-// Report and Comparison as JSON text.
+// Report, Comparison and Explanation as JSON text, by tables of fields (json_reader.h).
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "quant/explain.h"
+#include "quant/json_codecs.h"
 #include "quant/report.h"
 
 namespace eightfold {
 namespace {
 
-// Ordered: the reader sees keys as they are written here.
-using Json = nlohmann::ordered_json;
+// ---------------------------------------------------------------- codecs that write alone
+template <auto member>
+constexpr JsonField always(std::string_view key, const JsonCodec& codec) {
+  return field<member>(key, codec, FieldRule::kAlways);
+}
+
+template <typename T, bool (*write)(const T&, ConfigJson&)>
+constexpr JsonCodec kWriter{nullptr, [](const void* value, const void*, ConfigJson& out) {
+                              return write(*static_cast<const T*>(value), out);
+                            }};
+
+template <typename T, const auto& fields>
+bool write_object(const T& value, ConfigJson& out) {
+  const T none{};
+  out = write_fields(fields, &value, &none);
+  return true;
+}
+template <typename T, const auto& fields>
+constexpr JsonCodec kObjectWriter = kWriter<T, write_object<T, fields>>;
+
+template <typename T, const auto& fields>
+bool write_objects(const std::vector<T>& values, ConfigJson& out) {
+  const T none{};
+  out = ConfigJson::array();
+  for (const T& value : values) append(out) = write_fields(fields, &value, &none);
+  return true;
+}
+template <typename T, const auto& fields>
+constexpr JsonCodec kObjectsWriter = kWriter<std::vector<T>, write_objects<T, fields>>;
 
 // JSON has no infinity: an exact match and a missing number are null.
-Json finite(std::optional<double> number) {
-  return number && std::isfinite(*number) ? Json(*number) : Json(nullptr);
+bool write_finite(const std::optional<double>& number, ConfigJson& out) {
+  if (number && std::isfinite(*number)) out = *number;
+  return true;
 }
+bool write_max_error(const double& number, ConfigJson& out) { return write_finite(number, out); }
+constexpr JsonCodec kFinite = kWriter<std::optional<double>, write_finite>;
+constexpr JsonCodec kMaxError = kWriter<double, write_max_error>;
 
-Json layer_json(const LayerReport& layer) {
-  Json json{{"node", layer.node}, {"opType", layer.op_type}, {"output", layer.output},
-            {"macs", layer.macs}, {"int8", layer.int8},      {"sqnr", finite(layer.sqnr)}};
-  if (!layer.reason.empty()) json["reason"] = layer.reason;
-  if (!layer.weight_scheme.empty()) json["weightScheme"] = layer.weight_scheme;
-  return json;
-}
+// ---------------------------------------------------------------- rows
+constexpr JsonField kRemark[] = {
+    always<&Remark::node>("node", kStringCodec), always<&Remark::op_type>("opType", kStringCodec),
+    always<&Remark::kind>("kind", kStringCodec), always<&Remark::reason>("reason", kStringCodec)};
+constexpr JsonCodec kRemarks = kObjectsWriter<Remark, kRemark>;
 
-Json output_json(const std::string& name, std::optional<double> sqnr, double max_error,
-                 std::optional<double> agreement) {
-  return {{"name", name},
-          {"sqnr", finite(sqnr)},
-          {"maxError", finite(max_error)},
-          {"argmaxAgreement", finite(agreement)}};
-}
+constexpr JsonField kOutput[] = {
+    always<&OutputReport::name>("name", kStringCodec), always<&OutputReport::sqnr>("sqnr", kFinite),
+    always<&OutputReport::max_error>("maxError", kMaxError),
+    always<&OutputReport::argmax_agreement>("argmaxAgreement", kFinite)};
+constexpr JsonCodec kOutputs = kObjectsWriter<OutputReport, kOutput>;
 
-Json remark_json(const Remark& remark) {
-  return {{"node", remark.node},
-          {"opType", remark.op_type},
-          {"kind", remark.kind},
-          {"reason", remark.reason}};
-}
+constexpr JsonField kLayer[] = {always<&LayerReport::node>("node", kStringCodec),
+                                always<&LayerReport::op_type>("opType", kStringCodec),
+                                always<&LayerReport::output>("output", kStringCodec),
+                                always<&LayerReport::macs>("macs", kInt64Codec),
+                                always<&LayerReport::int8>("int8", kBoolCodec),
+                                always<&LayerReport::sqnr>("sqnr", kFinite),
+                                field<&LayerReport::reason>("reason", kStringCodec),
+                                field<&LayerReport::weight_scheme>("weightScheme", kStringCodec)};
+constexpr JsonCodec kLayers = kObjectsWriter<LayerReport, kLayer>;
 
-template <typename Items, typename F>
-Json array_of(const Items& items, F&& to) {
-  Json array = Json::array();
-  for (const auto& item : items) array.push_back(to(item));
-  return array;
-}
+// ---------------------------------------------------------------- the report
+constexpr JsonField kBytes[] = {always<&Report::float_bytes>("float", kInt64Codec),
+                                always<&Report::int8_bytes>("int8", kInt64Codec)};
+constexpr JsonField kMacs[] = {always<&Report::macs>("total", kInt64Codec),
+                               always<&Report::int8_macs>("int8", kInt64Codec)};
+constexpr JsonCodec kBytesCodec = kObjectWriter<Report, kBytes>;
+constexpr JsonCodec kMacsCodec = kObjectWriter<Report, kMacs>;
+constexpr JsonField kReport[] = {
+    {"bytes", itself, &kBytesCodec},
+    {"macs", itself, &kMacsCodec},
+    always<&Report::calibration_samples>("calibrationSamples", kIntCodec),
+    always<&Report::compared_samples>("comparedSamples", kIntCodec),
+    always<&Report::outputs>("outputs", kOutputs),
+    always<&Report::layers>("layers", kLayers),
+    always<&Report::remarks>("remarks", kRemarks)};
+constexpr JsonCodec kReportCodec = kObjectWriter<Report, kReport>;
 
-// Names of a model may hold any bytes; those that are not UTF-8 are replaced.
-std::string dumped(const Json& json, int indent) {
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
-}
+// ---------------------------------------------------------------- the comparison
+struct ComparedLayer {
+  std::string node, op_type, output;
+  std::optional<double> sqnr;
+  double max_error;
+};
+constexpr JsonField kComparedLayer[] = {always<&ComparedLayer::node>("node", kStringCodec),
+                                        always<&ComparedLayer::op_type>("opType", kStringCodec),
+                                        always<&ComparedLayer::output>("output", kStringCodec),
+                                        always<&ComparedLayer::sqnr>("sqnr", kFinite),
+                                        always<&ComparedLayer::max_error>("maxError", kMaxError)};
+constexpr JsonCodec kComparedLayers = kObjectsWriter<ComparedLayer, kComparedLayer>;
+
+struct Compared {
+  int samples;
+  std::vector<OutputReport> outputs;
+  std::vector<ComparedLayer> layers;
+};
+constexpr JsonField kCompared[] = {always<&Compared::samples>("samples", kIntCodec),
+                                   always<&Compared::outputs>("outputs", kOutputs),
+                                   always<&Compared::layers>("layers", kComparedLayers)};
+constexpr JsonCodec kComparedCodec = kObjectWriter<Compared, kCompared>;
+
+// ---------------------------------------------------------------- the explanation
+constexpr JsonField kNear[] = {always<&NearPattern::pattern>("pattern", kStringCodec),
+                               always<&NearPattern::reason>("reason", kStringCodec)};
+constexpr JsonCodec kNears = kObjectsWriter<NearPattern, kNear>;
+
+constexpr JsonField kObserved[] = {always<&ObservedValue::value>("value", kStringCodec),
+                                   always<&ObservedValue::role>("role", kStringCodec),
+                                   always<&ObservedValue::observer>("observer", kStringCodec),
+                                   always<&ObservedValue::dtype>("dtype", kStringCodec),
+                                   always<&ObservedValue::quant_min>("quantMin", kInt64Codec),
+                                   always<&ObservedValue::quant_max>("quantMax", kInt64Codec),
+                                   field<&ObservedValue::slot>("slot", kIntCodec),  // not -1
+                                   field<&ObservedValue::shared_with>("sharedWith", kStringsCodec)};
+constexpr JsonCodec kObserveds = kObjectsWriter<ObservedValue, kObserved>;
+
+using Explained = NodeExplanation;
+constexpr JsonField kNode[] = {always<&Explained::node>("node", kStringCodec),
+                               always<&Explained::op_type>("opType", kStringCodec),
+                               always<&Explained::quantized>("quantized", kBoolCodec),
+                               always<&Explained::makes_data>("makesData", kBoolCodec),
+                               always<&Explained::mode>("mode", kStringCodec),
+                               always<&Explained::pattern>("pattern", kStringCodec),
+                               always<&Explained::members>("members", kStringsCodec),
+                               always<&Explained::near_misses>("nearMisses", kNears),
+                               always<&Explained::reason>("reason", kStringCodec),
+                               always<&Explained::dtypes>("dtypes", kStringCodec),
+                               always<&Explained::observed>("observed", kObserveds),
+                               always<&Explained::runs_as>("runsAs", kStringCodec),
+                               always<&Explained::kernel>("kernel", kStringCodec)};
+constexpr JsonCodec kNodes = kObjectsWriter<Explained, kNode>;
+
+constexpr JsonField kExplanation[] = {always<&Explanation::backend>("backend", kStringCodec),
+                                      always<&Explanation::quantized>("quantized", kIntCodec),
+                                      always<&Explanation::float_nodes>("floatNodes", kIntCodec),
+                                      always<&Explanation::nodes>("nodes", kNodes),
+                                      always<&Explanation::remarks>("remarks", kRemarks)};
+constexpr JsonCodec kExplanationCodec = kObjectWriter<Explanation, kExplanation>;
 
 }  // namespace
 
 std::string to_json(const Report& report, int indent) {
-  const Json json{{"bytes", {{"float", report.float_bytes}, {"int8", report.int8_bytes}}},
-                  {"macs", {{"total", report.macs}, {"int8", report.int8_macs}}},
-                  {"calibrationSamples", report.calibration_samples},
-                  {"comparedSamples", report.compared_samples},
-                  {"outputs", array_of(report.outputs,
-                                       [](const OutputReport& output) {
-                                         return output_json(output.name, output.sqnr,
-                                                            output.max_error,
-                                                            output.argmax_agreement);
-                                       })},
-                  {"layers", array_of(report.layers, layer_json)},
-                  {"remarks", array_of(report.remarks, remark_json)}};
-  return dumped(json, indent);
+  return write_json(kReportCodec, &report, indent);
 }
 
 std::string to_json(const Comparison& comparison, int indent) {
-  const auto output = [](const OutputError& error) {
-    return output_json(error.name, error.error.sqnr_db(), error.error.max_error,
-                       error.argmax_agreement());
-  };
-  const auto layer = [](const LayerError& error) {
-    return Json{{"node", error.node},
-                {"opType", error.op_type},
-                {"output", error.value},
-                {"sqnr", finite(error.error.sqnr_db())},
-                {"maxError", finite(error.error.max_error)}};
-  };
-  const Json json{{"samples", comparison.samples},
-                  {"outputs", array_of(comparison.outputs, output)},
-                  {"layers", array_of(comparison.layers, layer)}};
-  return dumped(json, indent);
+  Compared compared{comparison.samples, {}, {}};
+  for (const OutputError& output : comparison.outputs) {
+    compared.outputs.push_back(
+        {output.name, output.error.sqnr_db(), output.error.max_error, output.argmax_agreement()});
+  }
+  for (const LayerError& layer : comparison.layers) {
+    compared.layers.push_back(
+        {layer.node, layer.op_type, layer.value, layer.error.sqnr_db(), layer.error.max_error});
+  }
+  return write_json(kComparedCodec, &compared, indent);
 }
-
-// ---------------------------------------------------------------- explain
-namespace {
-
-Json near_json(const NearPattern& near) {
-  return {{"pattern", near.pattern}, {"reason", near.reason}};
-}
-
-Json observed_json(const ObservedValue& seen) {
-  Json json{{"value", seen.value}, {"role", seen.role},          {"observer", seen.observer},
-            {"dtype", seen.dtype}, {"quantMin", seen.quant_min}, {"quantMax", seen.quant_max}};
-  if (seen.slot >= 0) json["slot"] = seen.slot;
-  if (!seen.shared_with.empty()) json["sharedWith"] = seen.shared_with;
-  return json;
-}
-
-Json explained_json(const NodeExplanation& node) {
-  return {{"node", node.node},
-          {"opType", node.op_type},
-          {"quantized", node.quantized},
-          {"makesData", node.makes_data},
-          {"mode", node.mode},
-          {"pattern", node.pattern},
-          {"members", node.members},
-          {"nearMisses", array_of(node.near_misses, near_json)},
-          {"reason", node.reason},
-          {"dtypes", node.dtypes},
-          {"observed", array_of(node.observed, observed_json)},
-          {"runsAs", node.runs_as},
-          {"kernel", node.kernel}};
-}
-
-}  // namespace
 
 std::string to_json(const Explanation& explanation, int indent) {
-  const Json json{{"backend", explanation.backend},
-                  {"quantized", explanation.quantized},
-                  {"floatNodes", explanation.float_nodes},
-                  {"nodes", array_of(explanation.nodes, explained_json)},
-                  {"remarks", array_of(explanation.remarks, remark_json)}};
-  return dumped(json, indent);
+  return write_json(kExplanationCodec, &explanation, indent);
 }
 
 }  // namespace eightfold

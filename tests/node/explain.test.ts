@@ -24,7 +24,7 @@ const { configsOf } = (await load(
 
 function row(node: string, opType: string, more: Partial<NodeExplanation> = {}): NodeExplanation {
   const nothing = { pattern: '', members: [node], nearMisses: [], reason: '', dtypes: '' };
-  const float = { quantized: false, mode: 'float', observed: [], runsAs: opType, kernel: '' };
+  const float = { quantized: false, makesData: true, mode: 'float', observed: [], runsAs: opType, kernel: '' };
   return { node, opType, ...nothing, ...float, ...more };
 }
 
@@ -70,7 +70,7 @@ const explanation: Explanation = {
     row('exp2', 'Exp', { reason: 'no pattern has Exp' }),
     row('exp3', 'Exp', { reason: 'no pattern has Exp' }),
     row('shape', 'Shape', { reason: 'it takes no data' }),
-    row('index', 'Gather', { reason: "its input 'shape' is int64, not float32" }),
+    row('index', 'Gather', { makesData: false, reason: "its input 'shape' is int64, not float32" }),
   ],
   quantized: 3,
   floatNodes: 3,

@@ -11,9 +11,11 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <set>
 #include <sstream>
 
 #include "core/error.h"
+#include "quant/json_reader.h"
 
 namespace eightfold {
 namespace {
@@ -311,7 +313,7 @@ TEST_CASE("QConfigs by name and by what they say", "[config]") {
   CHECK(qconfig_from_json("{}") == default_qconfig());
   CHECK_FALSE(qconfig_from_json("null"));
 
-  // What is not given keeps its default; a range does not outlive a change of the dtype.
+  // What is not given keeps its default; one bound alone leaves the other at that of the dtype.
   QConfig expected = default_qconfig();
   expected.activation.observer = "MinMaxObserver";
   expected.activation.dtype = DType::kInt8;
@@ -335,16 +337,57 @@ TEST_CASE("a mapping from JSON is what its setters make", "[config]") {
     "moduleNameObjectTypeOrder": [["a", "Conv", 2, {}]]})") == expected);
 }
 
+// The schema that is published, and that JavaScript checks by, has the keys that are read here.
+TEST_CASE("the schema and the tables list the same keys", "[config]") {
+  std::ifstream file(EIGHTFOLD_SOURCE_DIR "/schema/eightfold-config.schema.json");
+  const json schema = json::parse(file)["$defs"];
+  // A text with an unknown key, `?`, in an object of the type.
+  struct Row {
+    const char *def, *type, *text;
+  };
+  const Row rows[] = {
+      {"BoundedSum", "ObserverSpec", R"({"boundedSum": {"?": 1}})"},
+      {"DTypeWithConstraints", "DTypeConfig", R"({"inputDtype": {"?": 1}})"},
+      {"DTypeConfig", "DTypeConfig", R"({"?": 1})"},
+      {"PatternNode", "BackendPatternConfig", R"({"patternGraph": {"nodes": {"a": {"?": 1}}}})"},
+      {"PatternGraph", "BackendPatternConfig", R"({"patternGraph": {"?": 1}})"},
+      {"BackendPatternConfig", "BackendPatternConfig", R"({"?": 1})"},
+      {"BackendConfig", "BackendConfig", R"({"?": 1})"},
+      {"ObserverSpec", "ObserverSpec", R"({"?": 1})"},
+      {"QConfig", "QConfig", R"({"?": 1})"},
+      {"QConfigMapping", "QConfigMapping", R"({"?": 1})"},
+      {"StandaloneModule", "PrepareCustomConfig", R"({"standaloneModules": [{"?": 1}]})"},
+      {"PrepareCustomConfig", "PrepareCustomConfig", R"({"?": 1})"},
+      {"ConvertCustomConfig", "ConvertCustomConfig", R"({"?": 1})"},
+      {"FuseCustomConfig", "FuseCustomConfig", R"({"?": 1})"},
+  };
+  for (const Row& row : rows) {
+    const std::string message = refusal(type_named(row.type), row.text).message();
+    INFO(row.def << ": " << message);
+    const size_t known = message.find("known are ");
+    REQUIRE(known != std::string::npos);
+    std::set<std::string> read, published;
+    std::istringstream keys(message.substr(known + 10));
+    for (std::string key; std::getline(keys, key, ',');)
+      read.insert(key.substr(key.find_first_not_of(' ')));
+    for (const auto& [key, value] : schema[row.def]["properties"].items()) published.insert(key);
+    CHECK(read == published);
+  }
+}
+
 // ---------------------------------------------------------------- hostile text
 TEST_CASE("a malformed text is refused with its line and column", "[config]") {
   const Type& type = type_named("BackendConfig");
   const std::pair<const char*, const char*> rows[] = {
       {"", "line 1, column 1"},                          // nothing at all
-      {"{\"name\": tru}", "line 1, column 13"},          // a word that is none
+      {"{\"name\": tru}", "line 1, column 10"},          // a word that is none
       {"{\n  \"name\": \"a\",\n}", "line 3, column 1"},  // a trailing comma
       {"{\"name\": \"a\"} {}", "line 1, column 15"},     // more than one value
-      {"{\"name\": 1e999}", "malformed JSON"},           // a number that no double holds
-      {"{\"name\": \"\xff\"}", "line 1, column 11"},     // not UTF-8
+      {"{\"name\": \"a\n\"}", "line 1, column 12"},      // a line break in a string
+      {"{\"name\": \"a", "line 1, column 12"},           // a string without an end
+      {"{\"name\": 01}", "line 1, column 11"},           // not a number of JSON
+      {"{\"name\": \"\\ud800\"}", "line 1, column 17"},  // half of a pair
+      {"{\"name\": 1e999}", "no double"},                // a number that no double holds
       {"{\"name\": \"a\", \"name\": \"b\"}", "twice"},   // which of the two
   };
   for (const auto& [text, expected] : rows) {
@@ -353,6 +396,87 @@ TEST_CASE("a malformed text is refused with its line and column", "[config]") {
     CHECK(error.code() == ErrorCode::kInvalidConfig);
     CHECK(error.message().starts_with("BackendConfig: "));
     CHECK(error.message().find(expected) != std::string::npos);
+  }
+}
+
+// The value at a place, as nlohmann's own reader would have made it.
+json value_at(const JsonPlace& place) {
+  if (place.is_string()) return place.string();
+  if (place.is_number()) return place.number();
+  if (place.is_boolean()) return place.boolean();
+  json value = place.is_list() ? json::array() : place.is_object() ? json::object() : json();
+  if (place.is_list()) {
+    for (size_t i = 0; i < place.list_size(); ++i) value.push_back(value_at(place.item(i)));
+  }
+  if (place.is_object()) {
+    for (size_t i = 0; i < place.object_size(); ++i) {
+      value[std::string(place.member(i).key())] = value_at(place.member(i));
+    }
+  }
+  return value;
+}
+constexpr JsonCodec kAnyCodec{
+    [](void* value, const JsonPlace& place) { *static_cast<json*>(value) = value_at(place); },
+    nullptr};
+
+// The text must be UTF-8: nlohmann's reader refuses any other.
+void check_as_nlohmann(const std::string& text) {
+  INFO(text);
+  const json expected = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  json value;
+  try {
+    read_json(text, "text", kAnyCodec, &value);
+    CHECK(value == expected);
+  } catch (const Error& error) {
+    // Keys given twice, and what is past the limits, are refused here alone.
+    const bool malformed = error.message().find("malformed") != std::string::npos;
+    CHECK((expected.is_discarded() || !malformed));
+  }
+}
+
+TEST_CASE("a text means what another reader makes of it", "[config]") {
+  for (const char* text : {R"("\u0041\u00e9\u20ac\ud83d\ude00")",  // one to four bytes
+                           R"("\"\\\/\b\f\n\r\t")",
+                           R"("\x")",
+                           R"("\u12g4")",
+                           R"("\u123")",
+                           R"("\ud800x")",
+                           R"("\ud800\n")",
+                           R"("\ud800\ud800")",
+                           R"("\udc00\ud800")",
+                           R"("\uDBFF\uDFFF")",
+                           " [ 1 , -0 , 0.5 , 1E+2 , -1e-2 ] ",
+                           "[1,]",
+                           "[,1]",
+                           "[1 2]",
+                           "[",
+                           "]",
+                           "1.",
+                           ".5",
+                           "+1",
+                           "-",
+                           "1e",
+                           "1e+",
+                           "0x1",
+                           "00",
+                           "-01",
+                           "1e5",
+                           "123456789012345678901234567890",
+                           "nul",
+                           "nulll",
+                           "{\"a\":{\"b\":[{},[],null,true,false]}}",
+                           "{\"a\" 1}",
+                           "{\"a\":}",
+                           "{a:1}",
+                           "{\"a\":1,}",
+                           "'a'",
+                           "\t\r\n 1",
+                           "\"\x7f\"",
+                           "NaN",
+                           "//",
+                           "[1]x",
+                           "\"a\tb\""}) {
+    check_as_nlohmann(text);
   }
 }
 
@@ -398,6 +522,7 @@ TEST_CASE("damaged texts are read or refused", "[config]") {
                                           "\"",   "\\u0000",  "[[",   "}}", "\xc3"};
   int read = 0, refused = 0;
   const auto attempt = [&](const Type& type, const std::string& text) {
+    if (text.find('\xc3') == std::string::npos) check_as_nlohmann(text);
     try {
       type.round(text);
       ++read;
