@@ -12,7 +12,9 @@ function(ef_wasm_module)
     OUTPUT_NAME eightfold
     SUFFIX .mjs
     RUNTIME_OUTPUT_DIRECTORY "${EIGHTFOLD_DIST}/wasm/${EIGHTFOLD_VARIANT}")
+  # Loops keep what their room was compiled with; the rest is written small once more.
   target_link_options(eightfold_module PRIVATE
+    -Oz
     -lembind
     -sMODULARIZE=1
     -sEXPORT_ES6=1

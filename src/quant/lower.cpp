@@ -48,7 +48,7 @@ class Lowering {
     } else if (graph_.node(id).is("Gather") && lower_embedding(graph_, id, &why)) {
       return;
     } else if (const auto clamp = clamp_of(graph_, id)) {
-      if (!lower_clamp(id, *clamp, &why)) explain(id, why);
+      if (!lower_clamp(id, *clamp, &why) && !only_enters_integers(id)) explain(id, why);
     } else {
       const auto group = collect_group(graph_, id, &why);
       if (!group || !emit_group(graph_, *group, &why)) explain(id, why);
@@ -82,6 +82,13 @@ class Lowering {
     const auto y = quantized_operand(graph_, graph_.node(id).output(0), why);
     if (!x) *why = "its input is not quantized";
     return x && y && emit_requantize(graph_, *x, *y, clamp, {id, y->node}, why);
+  }
+
+  // A clamp of floats in front of a Q is a part of quantizing them.
+  bool only_enters_integers(NodeId id) {
+    std::string why;
+    return !dequantized_operand(graph_, graph_.node(id).input(0)) &&
+           quantized_operand(graph_, graph_.node(id).output(0), &why);
   }
 
   // DQ -> Q with other parameters.
