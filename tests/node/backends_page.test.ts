@@ -43,7 +43,7 @@ test('the module of the page prints what the page shows', () => {
   rmSync(kFolder, { recursive: true, force: true });
   mkdirSync(kFolder, { recursive: true });
   symlinkSync(inRoot('examples'), `${kFolder}/examples`);
-  // `using` is for newer engines: tsx knows it in TypeScript.
+  // As TypeScript, for engines that do not know `using`.
   const module = scripts.map(({ text }) => `${text}console.log('${kCut}');\n`).join('');
   writeFileSync(`${kFolder}/page.mts`, module);
   const printed = run(['--import', 'tsx', 'page.mts']).split(`${kCut}\n`);

@@ -24,7 +24,14 @@ const { configsOf } = (await load(
 
 function row(node: string, opType: string, more: Partial<NodeExplanation> = {}): NodeExplanation {
   const nothing = { pattern: '', members: [node], nearMisses: [], reason: '', dtypes: '' };
-  const float = { quantized: false, makesData: true, mode: 'float', observed: [], runsAs: opType, kernel: '' };
+  const float = {
+    quantized: false,
+    makesData: true,
+    mode: 'float',
+    observed: [],
+    runsAs: opType,
+    kernel: '',
+  };
   return { node, opType, ...nothing, ...float, ...more };
 }
 
