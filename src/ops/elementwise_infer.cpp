@@ -4,8 +4,15 @@
 namespace eightfold {
 namespace {
 
+// Before opset 7 the second operand was spread over the first, and never the other way. Versions of
+// our own domain are another count: there an `axis` tells that a node was made so.
+bool is_unidirectional(const InferContext& context) {
+  const bool old = context.opset < 7 && context.opset > 0;
+  return old && (context.node.domain.empty() || context.node.has_attribute("axis"));
+}
+
 std::optional<Dims> dims_of_broadcast(const InferContext& context) {
-  if (context.opset < 7 && context.opset > 0) return context.dims(0);  // unidirectional then
+  if (is_unidirectional(context)) return context.dims(0);
   return broadcast_dims(context);
 }
 

@@ -11,8 +11,11 @@
 //   run    numbers only; may throw for faults born of data alone
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -177,12 +180,30 @@ struct Observation {
 
 inline constexpr int kLatestOpset = 1 << 30;
 
+// The roles of a row's inputs: a list of fixed capacity, so that a row is plain data.
+class Roles {
+ public:
+  constexpr Roles() = default;
+  constexpr Roles(std::initializer_list<Role> roles) : size_(static_cast<uint8_t>(roles.size())) {
+    std::copy(roles.begin(), roles.end(), roles_.begin());
+  }
+  constexpr size_t size() const { return size_; }
+  constexpr bool empty() const { return size_ == 0; }
+  constexpr Role operator[](size_t i) const { return roles_[i]; }
+  constexpr const Role* begin() const { return roles_.data(); }
+  constexpr const Role* end() const { return roles_.data() + size_; }
+
+ private:
+  std::array<Role, 12> roles_{};
+  uint8_t size_ = 0;
+};
+
 struct OpDef {
   std::string_view domain;
   std::string_view op_type;
   int since = 1;
   int until = kLatestOpset;  // inclusive
-  std::vector<Role> inputs;  // the last one repeats for variadic ops
+  Roles inputs;              // the last one repeats for variadic ops
   LayoutRule layout = LayoutRule::kPlain;
   Aliasing aliasing = Aliasing::kNone;
   void (*infer)(InferContext&) = nullptr;

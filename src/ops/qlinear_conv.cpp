@@ -279,8 +279,9 @@ std::vector<OpDef> qlinear_conv_rows() {
   adding.domain = kEightfoldDomain;
   adding.op_type = "QLinearConvAdd";
   adding.since = 1;
-  adding.inputs.insert(adding.inputs.end(),
-                       {Role::kActivation, Role::kParameter, Role::kParameter});
+  adding.inputs = {Role::kActivation, Role::kParameter,  Role::kParameter, Role::kWeight,
+                   Role::kParameter,  Role::kParameter,  Role::kParameter, Role::kParameter,
+                   Role::kBias,       Role::kActivation, Role::kParameter, Role::kParameter};
   rows.push_back(adding);
   return rows;
 }

@@ -1,7 +1,6 @@
 // The one list of operators: the families in order, sorted by domain, op type and version.
 // Constant data, built at first use.
 #include <algorithm>
-#include <iterator>
 #include <tuple>
 
 #include "ops/families.h"
@@ -9,14 +8,16 @@
 namespace eightfold {
 namespace {
 
+// A few hundred rows, once: each goes to its place.
 std::vector<OpDef> collect() {
   std::vector<OpDef> rows;
+  const auto key = [](const OpDef& row) { return std::tuple(row.domain, row.op_type, row.since); };
   for (auto* family : {conv_ops, linear_ops, pool_ops, norm_ops, elementwise_ops, activation_ops,
                        shape_ops, reduce_ops, quantize_ops, qlinear_ops}) {
-    std::ranges::move(family(), std::back_inserter(rows));
+    for (const OpDef& row : family()) {
+      rows.insert(std::ranges::upper_bound(rows, key(row), {}, key), row);
+    }
   }
-  std::ranges::sort(
-      rows, {}, [](const OpDef& row) { return std::tuple(row.domain, row.op_type, row.since); });
   return rows;
 }
 

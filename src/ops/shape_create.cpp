@@ -283,11 +283,11 @@ void run_non_zero(RunContext& context) {
   }
 }
 
-OpDef maker(std::string_view op_type, std::vector<Role> inputs, void (*infer)(InferContext&),
+OpDef maker(std::string_view op_type, Roles inputs, void (*infer)(InferContext&),
             void (*run)(RunContext&)) {
   OpDef row;
   row.op_type = op_type;
-  row.inputs = std::move(inputs);
+  row.inputs = inputs;
   row.infer = infer;
   row.run = run;
   row.observation = kNoObservation;

@@ -24,7 +24,7 @@ struct ObservedValue {
 struct NodeExplanation {
   std::string node, op_type;
   bool quantized = false;
-  bool makes_data = true;  // false for shape arithmetic, which is not counted
+  bool makes_data = true;            // false for shape arithmetic, which is not counted
   std::string mode;                  // "static", "dynamic", "weight only", "float16", "float"
   std::string pattern;               // that claimed it; "" when none did
   std::vector<std::string> members;  // nodes of the file that were fused into it

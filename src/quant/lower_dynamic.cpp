@@ -203,6 +203,9 @@ bool lower_embedding(Graph& graph, NodeId id, std::string* why) {
     *why = "its table is not quantized row by row";
     return false;
   }
+  // Copies: adding values moves those of the graph.
+  const Tensor row_scales = *s;
+  const DType stored = q->dtype();
   // One column each, so that a gathered row has its scale beside it.
   const auto column = [&](const Tensor& vector) {
     Shape shape{vector.size(), 1};
@@ -211,12 +214,13 @@ bool lower_embedding(Graph& graph, NodeId id, std::string* why) {
   std::vector<float> zeros;
   for (int32_t z : integers_of(*graph.constant(zero))) zeros.push_back(static_cast<float>(z));
   Chain chain(graph, id, node.name);
-  const ValueId scales = chain.constant("_scales", column(*s));
-  const ValueId offsets = chain.constant("_zero_points", Tensor::of<float>({s->size(), 1}, zeros));
+  const ValueId scales = chain.constant("_scales", column(row_scales));
+  const ValueId offsets =
+      chain.constant("_zero_points", Tensor::of<float>({row_scales.size(), 1}, zeros));
   const auto gather = [&](ValueId from, DType dtype) {
     return chain.add("Gather", {from, indices}, dtype);
   };
-  const ValueId row = chain.cast(gather(table, q->dtype()));
+  const ValueId row = chain.cast(gather(table, stored));
   const ValueId centred =
       chain.add("Sub", {row, gather(offsets, DType::kFloat32)}, DType::kFloat32);
   const ValueId last =

@@ -26,15 +26,18 @@ bool collect_inputs(Graph& graph, Group& group, std::string* why) {
   return true;
 }
 
-// Steps over a clamp node that alone reads `value`.
-ValueId after_clamp(const Graph& graph, Group& group, ValueId value) {
-  const auto uses = graph.value(value).uses();
-  if (uses.size() != 1 || uses[0].index != 0 || graph.is_output(value)) return value;
-  const auto clamp = clamp_of(graph, uses[0].node);
-  if (!clamp) return value;
-  group.clamp = compose(group.clamp, *clamp);
-  group.tail.push_back(uses[0].node);
-  return graph.node(uses[0].node).output(0);
+// Steps over clamp nodes, each of which alone reads what the one before makes: an activation, and
+// the Clip that keeps a value to a part of its dtype's range.
+ValueId after_clamps(const Graph& graph, Group& group, ValueId value) {
+  for (;;) {
+    const auto uses = graph.value(value).uses();
+    if (uses.size() != 1 || uses[0].index != 0 || graph.is_output(value)) return value;
+    const auto clamp = clamp_of(graph, uses[0].node);
+    if (!clamp) return value;
+    group.clamp = compose(group.clamp, *clamp);
+    group.tail.push_back(uses[0].node);
+    value = graph.node(uses[0].node).output(0);
+  }
 }
 
 bool collect_outputs(Graph& graph, Group& group, std::string* why) {
@@ -43,7 +46,7 @@ bool collect_outputs(Graph& graph, Group& group, std::string* why) {
   group.outputs.resize(outputs.size());
   for (size_t i = 0; i < outputs.size(); ++i) {
     if (outputs[i] == kNone) continue;
-    const ValueId last = outputs.size() == 1 ? after_clamp(graph, group, outputs[i]) : outputs[i];
+    const ValueId last = outputs.size() == 1 ? after_clamps(graph, group, outputs[i]) : outputs[i];
     group.outputs[i] = quantized_operand(graph, last, why);
     if (!group.outputs[i]) return false;
     group.tail.push_back(group.outputs[i]->node);

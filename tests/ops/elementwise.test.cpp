@@ -193,6 +193,20 @@ TEST_CASE("fused Add and Mul apply their activation", "[ops][elementwise]") {
   CHECK(difference(run_op(mul)[0], f32({1, 2, 1, 2}, {-2, -1, 10, 20})) == "");
 }
 
+// The version of our own domain is 1, and that is not opset 1, when operands were spread one way.
+TEST_CASE("fused Add and Mul take the smaller operand first as well", "[ops][elementwise]") {
+  for (const char* op : {"Add", "Mul"}) {
+    OpCase fused{.op = op,
+                 .domain = "eightfold",
+                 .opset = 1,
+                 .inputs = {Tensor::scalar(2.0f), f32({3, 2}, {-3, -2, -1, 1, 2, 3})}};
+    OpCase plain{.op = op, .inputs = fused.inputs};
+    const Tensor got = run_op(fused)[0];
+    CHECK(got.shape() == Shape{3, 2});
+    CHECK(difference(got, run_op(plain)[0]) == "");
+  }
+}
+
 TEST_CASE("shapes and dtypes that do not fit are refused", "[ops][elementwise]") {
   const auto code = [](const OpCase& c) {
     try {

@@ -67,8 +67,7 @@ TEST_CASE("patterns claim what PyTorch's fusion claims", "[fx]") {
        {R"(add_itself ["Conv",["Relu",["Add","Conv","Conv"]]])", "conv by 0: conv; ",
         "two nodes of a pattern are two nodes of the graph"},
        {R"(conv_two_users ["Conv",["Add","Conv","Relu"],["Add","*",["Relu","Conv"]]])",
-        "add by 1: add conv relu; ",
-        "both users of the convolution are nodes of the match"}});
+        "add by 1: add conv relu; ", "both users of the convolution are nodes of the match"}});
   for (const Json& row : fx_section("matches")) {
     const std::string model = row["model"];
     const Graph graph = fx_graph(model);

@@ -243,6 +243,30 @@ TEST_CASE("a Relu or Clip between op and Q is a clamp of the int8 operator") {
   }
 }
 
+// As files have it where an activation meets a range that is part of its dtype's.
+TEST_CASE("clamps in a row between op and Q are one clamp") {
+  Sketch sketch;
+  const ValueId x = sketch.input("x", {1, 4, 5, 5});
+  const ValueId c = sketch.node("Add", {x, x}, {}, "c");
+  const ValueId r = sketch.node("Relu", {c}, {}, "r");
+  const ValueId y = sketch.node("Clip",
+                                {r, sketch.constant("lo", Tensor::scalar(-1.0f)),
+                                 sketch.constant("hi", Tensor::scalar(0.5f))},
+                                {}, "y");
+  HandPrepared hand(sketch.finish({y}));
+  hand.observe("x", 0.01f, 128).observe("y", 1.0f / 32, 100);
+  for (const char* value : {"c", "r", "y"}) hand.quantize(value);
+  const Graph quantized = convert(hand.model);
+  const Graph lowered = lower(quantized);
+  INFO(to_text(lowered));
+  CHECK(float_work(lowered) == 0);
+  const Node& add = lowered.node(producer_of(lowered, "y_quantized"));
+  CHECK(add.op_type == "QLinearAdd");
+  CHECK(add.int_attribute("clamp_min", -1) == 100);  // of the Relu
+  CHECK(add.int_attribute("clamp_max", -1) == 116);  // of the Clip
+  check_same_numbers(quantized, lowered, {{"x", noise({1, 4, 5, 5}, -1, 1, 2)}}, 1.0f / 32);
+}
+
 TEST_CASE("a clamp on its own works on integers") {
   struct Row {
     const char* name;

@@ -1,6 +1,6 @@
 // QConfigMapping: five styles and their precedence; the name patterns.
-#include "quant/backend_config.h"
 #include "quant/qconfig.h"
+#include "quant/backend_config.h"
 
 #include <catch_amalgamated.hpp>
 

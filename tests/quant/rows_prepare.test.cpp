@@ -367,6 +367,32 @@ TEST_CASE("test_no_obs_between_unmatched_node_and_copy_node", "[rows][prepare]")
   CHECK(pairs(routed.lowered) == Pairs{0, 0});
 }
 
+// The scalar itself is no tensor that shares: it keeps a range of its own.
+TEST_CASE("test_add, test_mul with a scalar: the output shares the tensor's slot, in either order",
+          "[rows][prepare]") {
+  for (const char* op : {"Add", "Mul"}) {
+    for (const bool scalar_first : {false, true}) {
+      INFO(op << " scalar first " << scalar_first);
+      GraphBuilder g;
+      const ValueId x = g.input("x", {2, 4});
+      const ValueId k = g.constant(Tensor::scalar(50.0f), "k");
+      g.output(g.node(op, scalar_first ? std::vector{k, x} : std::vector{x, k}, {{}, {}, "y"}));
+      const Routed routed = route(g.build(), full_range("native"));
+      CHECK(routed.slot("x") == routed.slot("y_0"));
+      CHECK(routed.slot("k") != routed.slot("x"));
+      CHECK(routed.spec("x").observer == "HistogramObserver");
+      CHECK(routed.spec("k").observer == "MinMaxObserver");
+      CHECK(pairs(routed.lowered) == Pairs{1, 1});
+      CHECK(lowered_apart(routed) == "");
+      // The operand is what it was: a shared step would have cut it to the range of x.
+      const ObserverSlot& slot = routed.prepared.slots[static_cast<size_t>(routed.slot("k"))];
+      const QParams qparams = slot.observer->qparams();
+      CHECK(qparams.scale[0] * static_cast<float>(255 - qparams.zero_point[0]) ==
+            Catch::Approx(50.0f));
+    }
+  }
+}
+
 // ---------------------------------------------------------------- what is no data
 TEST_CASE(
     "nontensor args are not observed: test_permute, _repeat, _reshape, _size, _transpose, "
