@@ -38,15 +38,15 @@ test('inspect', async () => {
 
 test('inspect --backend explains', async () => {
   const text = await done(['inspect', kDigits, '--backend', 'exact8']);
-  assert.match(text, /^exact8: 10 of 10 nodes run on integers/);
-  assert.match(text, /stem\/conv +eightfold:Conv +uint8 -> uint8/);
+  assert.match(text, /^exact8: 10 of 10 nodes are quantized\n/);
+  assert.match(text, /by eightfold:Conv; uint8 -> uint8, .*\n +stem\/conv/);
   const node = await done(['inspect', kDigits, '--backend', 'exact8', '--node', 'stem/relu']);
   assert.match(
     node,
     /^stem\/conv {2}eightfold:Conv\n.*fused from +stem\/conv, stem\/bn, stem\/relu/s,
   );
   const args = ['inspect', kDigits, '--backend', 'fbgemm', '--qconfig', 'default_dynamic_qconfig'];
-  assert.match(await done(args), /Stay float.*Run on integers.*MatMulInteger \(dynamic\)/s);
+  assert.match(await done(args), /Stay float.*Quantized, by what.*MatMulInteger \(dynamic\)/s);
   const qconfigMapping = { global: 'default_dynamic_qconfig' };
   assert.deepEqual(
     await asJson(args),

@@ -24,7 +24,14 @@ const { configsOf } = (await load(
 
 function row(node: string, opType: string, more: Partial<NodeExplanation> = {}): NodeExplanation {
   const nothing = { pattern: '', members: [node], nearMisses: [], reason: '', dtypes: '' };
-  const float = { quantized: false, makesData: true, mode: 'float', observed: [], runsAs: opType, kernel: '' };
+  const float = {
+    quantized: false,
+    makesData: true,
+    mode: 'float',
+    observed: [],
+    runsAs: opType,
+    kernel: '',
+  };
   return { node, opType, ...nothing, ...float, ...more };
 }
 
@@ -69,19 +76,22 @@ const explanation: Explanation = {
     }),
     row('exp2', 'Exp', { reason: 'no pattern has Exp' }),
     row('exp3', 'Exp', { reason: 'no pattern has Exp' }),
-    row('shape', 'Shape', { reason: 'it takes no data' }),
+    row('head', 'Slice', { reason: "its input 'exp' is not quantized" }),
+    row('turned', 'Transpose', { reason: "its input 'exp2' is not quantized" }),
+    row('softmax', 'Softmax', { ...integer, reason: 'the operator has no int8 form' }),
+    row('shape', 'Shape', { makesData: false, reason: 'it takes no data' }),
     row('index', 'Gather', { makesData: false, reason: "its input 'shape' is int64, not float32" }),
   ],
-  quantized: 3,
-  floatNodes: 3,
+  quantized: 4,
+  floatNodes: 5,
   remarks: [],
 };
 const plain = paintFor({});
 
-test('what stays float comes first, by its reason; then the operators it runs on', () => {
+test('what stays float comes first, by its reason; then what runs in float all the same', () => {
   assert.equal(
     describeExplanation(explanation, plain),
-    `exact8: 3 of 6 nodes run on integers
+    `exact8: 4 of 9 nodes are quantized, but 1 of them runs in float here
 
 Stay float
 
@@ -90,16 +100,26 @@ Stay float
     Exp  exp
       nearly (Mul, Exp): exp is used by 2 nodes
 
-Run on integers
+  its input is not quantized
+    Slice      head (exp)
+    Transpose  turned (exp2)
+
+Quantized, but run in float here
+
+  the operator has no int8 form
+    Softmax  softmax
+
+Quantized, by what they run as
 
   QLinearConv (static), 2 nodes
-    node       pattern       dtypes                                   kernel
-    stem/conv  (Relu, Conv)  uint8 -> uint8, weight int8 per channel  conv_i8_simd128
-    body/conv  Conv
+    by (Relu, Conv); uint8 -> uint8, weight int8 per channel; conv_i8_simd128
+      stem/conv
+    by Conv
+      body/conv
 
   MaxPool (static), 1 node
-    node  pattern  dtypes  kernel
-    pool  Conv
+    by Conv
+      pool
 
 Shapes and indexes
   Shape 1, Gather 1
@@ -129,6 +149,10 @@ test('all about one node', () => {
   mode         float
   nearly matched
     (Mul, Exp): exp is used by 2 nodes`,
+  );
+  assert.match(
+    describeNode(nodesNamed(explanation, 'softmax')[0]!, plain),
+    /but +the operator has/,
   );
 });
 

@@ -42,46 +42,74 @@ function namesOf(op: string, names: readonly string[], wide: number, paint: Pain
   return lines.map((line, i) => (i ? ' '.repeat(wide) : start) + line).join(',\n');
 }
 
+const kOperand = /(its (?:input|weight|bias)) '([^']*)'/g;
+
+/** The reason without the names of the operands it is about, so that nodes share it. */
+const commonReason = ({ reason }: NodeExplanation) => reason.replace(kOperand, '$1');
+
+/** The node, and the operand its reason is about. */
+function nameOf({ node, reason }: NodeExplanation): string {
+  const operand = [...reason.matchAll(kOperand)].at(-1)?.[2];
+  return operand === undefined ? node : `${node} (${operand})`;
+}
+
 /** The nodes that share a reason, under it, by op; what nearly matched, under those it is true of. */
-function floatGroup(reason: string, nodes: NodeExplanation[], paint: Paint): string {
+function reasonGroup(reason: string, nodes: NodeExplanation[], paint: Paint): string {
   const wide = Math.max(...nodes.map(({ opType }) => opType.length)) + 2;
   const nearOf = ({ nearMisses }: NodeExplanation) =>
     nearMisses.map((near) => `\n  nearly ${near.pattern}: ${near.reason}`).join('');
   const groups = groupBy(nodes, (one) => `${one.opType}${nearOf(one)}`);
   const lines = groups.map(([, members]) => {
     const [first] = members as [NodeExplanation];
-    const names = members.map(({ node }) => node);
+    const names = members.map(nameOf);
     return namesOf(first.opType, names, wide, paint) + paint('dim', nearOf(first));
   });
   return `  ${paint('yellow', reason || 'no reason given')}\n${indent(lines.join('\n'), '    ')}`;
 }
 
+/** The nodes that run on an operator; those that are alike in all else share a line. */
 function integerGroup(title: string, nodes: NodeExplanation[], paint: Paint): string {
-  const rows = nodes.map(({ node, pattern, dtypes, kernel }) => [node, pattern, dtypes, kernel]);
-  const [header = '', ...lines] = table(['node', 'pattern', 'dtypes', 'kernel'], rows).split('\n');
-  const body = [paint('dim', header), ...lines].join('\n');
-  return `  ${paint('green', title)}, ${count(nodes)}\n${indent(body, '    ')}`;
+  const alike = groupBy(nodes, ({ pattern, dtypes, kernel }) => [pattern, dtypes, kernel].join());
+  const blocks = alike.map(([, members]) => {
+    const { pattern, dtypes, kernel } = members[0]!;
+    const facts = [`by ${pattern}`, dtypes, kernel].filter((fact) => fact).join('; ');
+    const names = members.map(({ node }) => node);
+    return `${paint('dim', facts)}\n${indent(namesOf('', names, 0, paint))}`;
+  });
+  const body = indent(blocks.join('\n'), '    ');
+  return `  ${paint('green', title)}, ${count(nodes)}\n${body}`;
 }
 
 /** Shapes, indexes and the like: nothing that a quantizer could do anything about. */
 const isPlumbing = ({ makesData }: NodeExplanation) => !makesData;
 
-/** First what stays float, by its reason; then the operators that it would run on. */
+function byReason(title: string, nodes: NodeExplanation[], paint: Paint): string[] {
+  if (!nodes.length) return [];
+  const groups = groupBy(nodes, commonReason);
+  return [
+    paint('bold', title),
+    ...groups.map(([reason, members]) => reasonGroup(reason, members, paint)),
+  ];
+}
+
+/** First what stays float, by its reason; then what runs in float all the same; then the rest. */
 export function describeExplanation(explanation: Explanation, paint: Paint): string {
   const { backend, nodes, quantized, floatNodes } = explanation;
   const left = nodes.filter((node) => !node.quantized && !isPlumbing(node));
   const others = nodes.filter((node) => !node.quantized && isPlumbing(node));
-  const done = nodes.filter((node) => node.quantized);
+  const between = nodes.filter((node) => node.quantized && node.reason);
+  const done = nodes.filter((node) => node.quantized && !node.reason);
   const all = quantized + floatNodes;
-  const parts = [`${paint('bold', backend)}: ${quantized} of ${all} nodes run on integers`];
-  if (left.length) {
-    const groups = groupBy(left, ({ reason }) => reason);
-    parts.push(paint('bold', 'Stay float'));
-    parts.push(...groups.map(([reason, members]) => floatGroup(reason, members, paint)));
-  }
+  const verb = between.length === 1 ? 'runs' : 'run';
+  const aside = between.length ? `, but ${between.length} of them ${verb} in float here` : '';
+  const parts = [
+    `${paint('bold', backend)}: ${quantized} of ${all} nodes are quantized${aside}`,
+    ...byReason('Stay float', left, paint),
+    ...byReason('Quantized, but run in float here', between, paint),
+  ];
   if (done.length) {
     const groups = groupBy(done, ({ runsAs, mode }) => `${runsAs} (${mode})`);
-    parts.push(paint('bold', 'Run on integers'));
+    parts.push(paint('bold', 'Quantized, by what they run as'));
     parts.push(...groups.map(([title, members]) => integerGroup(title, members, paint)));
   }
   if (others.length) {
@@ -105,14 +133,14 @@ export function describeNode(explained: NodeExplanation, paint: Paint): string {
   const { node, opType, quantized, mode, pattern, members, observed, nearMisses } = explained;
   const { reason, dtypes, runsAs, kernel } = explained;
   const facts: [string, string][] = [
-    ['stays float', quantized ? '' : reason && paint('yellow', reason)],
+    [quantized ? 'but' : 'stays float', reason && paint('yellow', reason)],
     ['runs as', kernel ? `${runsAs}, kernel ${kernel}` : runsAs],
     ['mode', quantized ? paint('green', mode) : mode],
     ['claimed by', pattern],
     ['fused from', members.length > 1 ? members.join(', ') : ''],
     ['dtypes', dtypes],
   ];
-  const wide = Math.max(...facts.map(([name]) => name.length)) + 2;
+  const wide = 'stays float'.length + 2;
   const lines = facts
     .filter(([, text]) => text)
     .map(([name, text]) => `${paint('dim', name.padEnd(wide))}${text}`);
