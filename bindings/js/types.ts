@@ -198,7 +198,7 @@ export interface NodeExplanation {
   nearMisses: NearPattern[];
   /** Why it stays float; empty when it does not. */
   reason: string;
-  /** `uint8 -> uint8, weight int8 per channel, bias int32` */
+  /** `uint8 -> uint8, weight int8 per channel` */
   dtypes: string;
   observed: ObservedValue[];
   /** `QLinearConv`; the float op when it stays float. */

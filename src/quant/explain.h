@@ -30,7 +30,7 @@ struct NodeExplanation {
   std::vector<std::string> members;  // nodes of the file that were fused into it
   std::vector<NearPattern> near_misses;
   std::string reason;  // why it stays float
-  std::string dtypes;  // "uint8 -> uint8, weight int8 per channel, bias int32"
+  std::string dtypes;  // "uint8 -> uint8, weight int8 per channel"
   std::vector<ObservedValue> observed;
   std::string runs_as;  // "QLinearConv"; the float op when it stays float
   std::string kernel;   // "depthwise_i8_simd128"; "" when it runs on none of its own

@@ -76,6 +76,25 @@ Rule make_rule(const BackendPatternConfig& config, const std::vector<Fuser>& fus
   refuse_name(config, "fuser", config.fuser_method, "known are " + known);
 }
 
+// A fused module takes over the root's constants alone. Empty when no other node has any.
+std::string lost_constants(const Graph& graph, const Match& match, NodeId root) {
+  for (const MatchedNode* matched : match_nodes(match)) {
+    const bool is_other = matched->node != kNone && !matched->match_all && matched->node != root;
+    const OpDef* def = is_other ? find_op(graph, graph.node(matched->node)) : nullptr;
+    if (def == nullptr) continue;
+    const Node& node = graph.node(matched->node);
+    for (size_t i = 0; i < node.inputs().size(); ++i) {
+      const Role role = def->role(i);
+      const bool is_own = role == Role::kWeight || role == Role::kBias || role == Role::kParameter;
+      if (is_own && graph.constant(node.input(i)) != nullptr) {
+        return "the constants of " + display_name(graph, matched->node) +
+               " have no place in the fused module and are lost; a fuser of your own can keep them";
+      }
+    }
+  }
+  return {};
+}
+
 // Nodes without a name get one now, while their index is that of the file.
 void name_nodes(Graph& graph) {
   for (NodeId id : graph.nodes()) {
@@ -308,6 +327,7 @@ struct Fusing::Impl {
     FusedNode fused = reply && reply->fused ? *reply->fused : FusedNode{};
     if (fused.op.empty()) fused.op = rule.config->fused_module;
     refuse_absorbed_input(*rule.config, match, root.node, values, fused);
+    if (!rule.asks_fuser) warn_of_loss(match, root.node);
     const NodeId made = fuse_match(graph, match, root.node, values, fused);
     settled.insert({rule.config, made});
   }
@@ -326,6 +346,13 @@ struct Fusing::Impl {
       }
     }
     return all;
+  }
+
+  void warn_of_loss(const Match& match, NodeId root) {
+    std::string loss = lost_constants(graph, match, root);
+    if (loss.empty()) return;
+    remarks.push_back(
+        {display_name(graph, root), graph.node(root).op_type, "warning", std::move(loss)});
   }
 
   std::vector<Attribute> preserved_of(const Match& match) const {
