@@ -36,7 +36,7 @@ export function commandLine({ name, data, form, options }: Job): string {
     ...(form ? imageParts(form) : []),
     `--format ${format} --backend ${backend} --observer ${observer}`,
     perTensor && '--per-tensor',
-    `--activations ${activations}`,
+    activations && `--activations ${activations}`,
     samples !== undefined && `--samples ${samples}`,
     ...exclude.map((one) => `--exclude ${quoted(one)}`),
   ];

@@ -63,12 +63,13 @@ export function clearExcluded(): void {
 
 export function readOptions(): Omit<QuantizeOptions, 'calibration'> {
   const samples = field('samples').value;
+  const activations = field('activations').value as Activations | '';
   return {
     format: field('format').value as Format,
     observer: field('observer').value,
     backend: field('backend').value,
     perTensor: field('weights').value === 'tensor',
-    activations: field('activations').value as Activations,
+    ...(activations && { activations }),
     exclude: excludedNames(),
     samples: samples ? Number(samples) : undefined,
     biasCorrection: field('biasCorrection').checked,
