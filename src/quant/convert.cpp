@@ -201,7 +201,6 @@ class Converter {
   // ---- activations
   void convert_value(ValueId value, int slot) {
     const NodeId producer = graph_.value(value).producer();
-    if (graph_.value(value).is_constant()) return convert_constant(value, slot);
     if (producer != kNone && is_quantized(producer)) return convert_produced(value, slot);
     convert_incoming(value, slot);
   }
@@ -259,27 +258,9 @@ class Converter {
     return false;
   }
 
+  // A value of a float op, an input or a constant: a pair for the quantized nodes that read it.
   void convert_incoming(ValueId value, int slot) {
-    const std::vector<Use> users = quantized_users(value);
-    if (users.empty()) return;
-    const std::string name = graph_.value(value).name;
-    const QParamValues params = slot_values(slot, name);
-    const ValueId in_range = clip_to_range(value, slot, name);
-    const ValueId quantized = add_quantize(graph_, {.after = graph_.value(in_range).producer()},
-                                           in_range, params, slot_qparams(slot).dtype, name);
-    attach_dequantize({.after = graph_.value(quantized).producer()}, quantized, params, users,
-                      graph_.value(value).type, name);
-  }
-
-  void convert_constant(ValueId value, int slot) {
-    const std::vector<Use> users = quantized_users(value);
-    if (users.empty()) return;
-    const std::string name = graph_.value(value).name;
-    const QParamValues params = slot_values(slot, name);
-    const ValueId quantized = graph_.add_initializer(
-        name + "_quantized", quantize_weight(*graph_.constant(value), slot_qparams(slot)));
-    attach_dequantize({.before = users.front().node}, quantized, params, users,
-                      graph_.value(value).type, name);
+    add_pair_for(quantized_users(value), value, slot, graph_.value(value).name);
   }
 
   // A consumer with parameters of its own: one more pair, beside that of the value.
@@ -288,27 +269,31 @@ class Converter {
     for (const Use& use : graph_.value(value).uses()) {
       if (use.node == consumer) users.push_back(use);
     }
+    add_pair_for(users, value, slot,
+                 graph_.value(value).name + "_for_" + graph_.node(consumer).name);
+  }
+
+  // What is constant is quantized here and now. `name` is a copy: values move as more are added.
+  void add_pair_for(const std::vector<Use>& users, ValueId value, int slot, std::string name) {
     if (users.empty()) return;
-    const std::string name = graph_.value(value).name + "_for_" + graph_.node(consumer).name;
     const QParamValues params = slot_values(slot, name);
-    if (graph_.value(value).is_constant()) {
-      const ValueId quantized = graph_.add_initializer(
-          name + "_quantized", quantize_weight(*graph_.constant(value), slot_qparams(slot)));
-      attach_dequantize({.before = consumer}, quantized, params, users, graph_.value(value).type,
-                        name);
+    const ValueType type = graph_.value(value).type;
+    if (const Tensor* constant = graph_.constant(value)) {
+      Tensor integers = quantize_weight(*constant, slot_qparams(slot));
+      const ValueId quantized = graph_.add_initializer(name + "_quantized", std::move(integers));
+      attach_dequantize({.before = first_of(users)}, quantized, params, users, type, name);
       return;
     }
     const ValueId in_range = clip_to_range(value, slot, name);
     const ValueId quantized = add_quantize(graph_, {.after = graph_.value(in_range).producer()},
                                            in_range, params, slot_qparams(slot).dtype, name);
-    attach_dequantize({.after = graph_.value(quantized).producer()}, quantized, params, users,
-                      graph_.value(value).type, name);
+    attach_dequantize({.after = graph_.value(quantized).producer()}, quantized, params, users, type,
+                      name);
   }
 
   void attach_dequantize(Place place, ValueId quantized, QParamValues params,
                          const std::vector<Use>& users, ValueType type, const std::string& name) {
     const ValueId output = graph_.add_value(name + "_dequantized", std::move(type));
-    if (place.before != kNone) place.before = first_of(users);
     add_dequantize(graph_, place, quantized, params, -1, output, name);
     for (const Use& use : users) {
       graph_.set_input(use.node, static_cast<size_t>(use.index), output);

@@ -2,13 +2,10 @@
 #include "quant/data_inputs.h"
 
 namespace eightfold {
-namespace {
 
-bool is_data_when_computed(Role role) {
+bool is_brought_along(Role role) {
   return role == Role::kWeight || role == Role::kBias || role == Role::kParameter;
 }
-
-}  // namespace
 
 std::vector<ValueId> data_inputs(const Graph& graph, NodeId id) {
   const Node& node = graph.node(id);
@@ -19,8 +16,7 @@ std::vector<ValueId> data_inputs(const Graph& graph, NodeId id) {
     if (input == kNone) continue;
     const Role role = def != nullptr ? def->role(i) : Role::kActivation;
     const bool constant = graph.constant(input) != nullptr;
-    if (role == Role::kActivation || (is_data_when_computed(role) && !constant))
-      data.push_back(input);
+    if (role == Role::kActivation || (is_brought_along(role) && !constant)) data.push_back(input);
   }
   return data;
 }

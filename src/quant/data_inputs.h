@@ -11,4 +11,7 @@ namespace eightfold {
 // Activations, constant ones too; weights, biases and parameters only where they are computed.
 std::vector<ValueId> data_inputs(const Graph& graph, NodeId node);
 
+// What an op brings along rather than computes on: its weight, bias and parameters.
+bool is_brought_along(Role role);
+
 }  // namespace eightfold

@@ -9,7 +9,7 @@
 #include "quant/data_inputs.h"
 #include "quant/explain_kernel.h"
 #include "quant/fusing.h"
-#include "quant/lower_operands.h"
+#include "quant/report.h"
 
 namespace eightfold {
 namespace {
@@ -44,13 +44,6 @@ Lowered lowered_of(const PreparedModel& model) {
   return lowered;
 }
 
-bool makes_data(const Graph& graph, NodeId id) {
-  const ValueId output = graph.node(id).output(0);
-  if (output == kNone) return false;
-  const DType dtype = graph.value(output).type.dtype;
-  return dtype == DType::kUndefined || is_float(dtype);
-}
-
 class Explainer {
  public:
   Explainer(const Graph& graph, const QConfigMapping& mapping, const BackendConfig& backend,
@@ -67,7 +60,7 @@ class Explainer {
   Explanation run() {
     for (NodeId id : model_.graph.nodes()) {
       out_.nodes.push_back(explain(id));
-      out_.nodes.back().makes_data = makes_data(model_.graph, id);
+      out_.nodes.back().makes_data = computes(model_.graph, id);
       if (!out_.nodes.back().makes_data) continue;
       ++(out_.nodes.back().quantized ? out_.quantized : out_.float_nodes);
     }

@@ -84,9 +84,7 @@ std::string lost_constants(const Graph& graph, const Match& match, NodeId root) 
     if (def == nullptr) continue;
     const Node& node = graph.node(matched->node);
     for (size_t i = 0; i < node.inputs().size(); ++i) {
-      const Role role = def->role(i);
-      const bool is_own = role == Role::kWeight || role == Role::kBias || role == Role::kParameter;
-      if (is_own && graph.constant(node.input(i)) != nullptr) {
+      if (is_brought_along(def->role(i)) && graph.constant(node.input(i)) != nullptr) {
         return "the constants of " + display_name(graph, matched->node) +
                " have no place in the fused module and are lost; a fuser of your own can keep them";
       }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "ops/op.h"
+#include "quant/data_inputs.h"
 
 namespace eightfold {
 namespace {
@@ -21,9 +22,9 @@ bool lists_every_weight(const Graph& graph) {
     const OpDef* def = find_op(graph, node);
     if (def == nullptr) continue;
     for (size_t i = 0; i < node.inputs().size(); ++i) {
-      const Role role = def->role(i);
-      const bool weight = role == Role::kWeight || role == Role::kBias || role == Role::kParameter;
-      if (weight && graph.constant(node.input(i)) && !is_listed(graph, node.input(i))) return false;
+      if (is_brought_along(def->role(i)) && graph.constant(node.input(i)) &&
+          !is_listed(graph, node.input(i)))
+        return false;
     }
   }
   return true;

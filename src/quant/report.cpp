@@ -54,14 +54,6 @@ std::string weight_scheme(const PreparedModel& prepared, NodeId id) {
          (is_symmetric(spec.qscheme) ? ", symmetric" : ", affine");
 }
 
-// Values that are integers by nature (shapes, indices) are not layers.
-bool computes(const Graph& graph, NodeId id) {
-  const ValueId output = graph.node(id).output(0);
-  if (output == kNone) return false;
-  const DType dtype = graph.value(output).type.dtype;
-  return dtype == DType::kUndefined || is_float(dtype);
-}
-
 std::optional<double> measured(const ErrorSums& error) {
   const double sqnr = error.sqnr_db();
   return std::isnan(sqnr) ? std::nullopt : std::optional(sqnr);
@@ -76,6 +68,13 @@ std::optional<double> sqnr_of(const Comparison* comparison, const std::string& v
 }
 
 }  // namespace
+
+bool computes(const Graph& graph, NodeId id) {
+  const ValueId output = graph.node(id).output(0);
+  if (output == kNone) return false;
+  const DType dtype = graph.value(output).type.dtype;
+  return dtype == DType::kUndefined || is_float(dtype);
+}
 
 std::vector<int64_t> count_macs(const Graph& graph, const Feeds& sample) {
   Graph typed = graph;

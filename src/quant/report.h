@@ -49,6 +49,9 @@ struct ReportInputs {
 };
 Report make_report(const ReportInputs& inputs);
 
+// Values that are integers by nature (shapes, indices) are not layers.
+bool computes(const Graph& graph, NodeId node);
+
 // MACs per node id of `graph` for feeds of these shapes; 0 where a shape depends on data.
 std::vector<int64_t> count_macs(const Graph& graph, const Feeds& sample);
 
