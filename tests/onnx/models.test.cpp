@@ -57,7 +57,7 @@ TEST_CASE("the ONNX node tests survive a round trip", "[onnx][data]") {
 }
 
 TEST_CASE("a file read through its owner is borrowed, without an owner copied", "[onnx]") {
-  const std::string path = EIGHTFOLD_SOURCE_DIR "/examples/digits/model.onnx";
+  const std::string path = source_folder() + "/examples/digits/model.onnx";
   const auto bytes = std::make_shared<const std::vector<uint8_t>>(read_file(path));
   const auto borrowed = [&](const Graph& graph) {
     int count = 0;

@@ -54,7 +54,7 @@ void copy_some(std::vector<uint8_t>& bytes, Random& random) {
 
 // The structure of the model: its large weights would take most of the hits.
 std::vector<uint8_t> seed_model() {
-  Graph graph = load_onnx(read_file(EIGHTFOLD_SOURCE_DIR "/examples/digits/model.onnx"));
+  Graph graph = load_onnx(read_file(source_folder() + "/examples/digits/model.onnx"));
   for (ValueId id = 0; id < graph.value_count(); ++id) {
     const Tensor* constant = graph.constant(id);
     if (constant && constant->size() > 16) {

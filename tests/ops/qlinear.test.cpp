@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "kernels/kernels.h"
 #include "ops/op.h"
+#include "support/data_files.h"
 #include "support/op_runner.h"
 
 using namespace eightfold;
@@ -76,7 +77,7 @@ std::string difference(const Tensor& got, const Tensor& expected) {
 }
 
 Json goldens() {
-  std::ifstream file(std::string(EIGHTFOLD_SOURCE_DIR) + "/tests/golden/qlinear/qlinear.json");
+  std::ifstream file(source_folder() + "/tests/golden/qlinear/qlinear.json");
   REQUIRE(file.good());
   return Json::parse(file);
 }

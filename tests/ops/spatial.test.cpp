@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "support/data_files.h"
 #include "support/matchers.h"
 #include "support/op_runner.h"
 
@@ -42,7 +43,7 @@ std::vector<Attribute> attributes_of(const json& object) {
 }  // namespace
 
 TEST_CASE("windows lie where ONNX Runtime lays them", "[ops][spatial]") {
-  std::ifstream file(std::string(EIGHTFOLD_SOURCE_DIR) + "/tests/golden/spatial/spatial.json");
+  std::ifstream file(source_folder() + "/tests/golden/spatial/spatial.json");
   REQUIRE(file.good());
   const json golden = json::parse(file);
   REQUIRE(golden["cases"].size() > 200);

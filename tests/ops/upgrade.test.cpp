@@ -78,7 +78,7 @@ Attribute ints_of(std::string name, std::vector<int64_t> values) {
 }  // namespace
 
 TEST_CASE("every breaking change of the specification has a step", "[ops][upgrade]") {
-  const auto bytes = read_file(EIGHTFOLD_SOURCE_DIR "/tests/golden/upgrade/breaking_changes.json");
+  const auto bytes = read_file(source_folder() + "/tests/golden/upgrade/breaking_changes.json");
   const auto changes = nlohmann::json::parse(bytes.begin(), bytes.end());
   std::set<std::pair<std::string, int64_t>> steps;
   for (const UpgradeStep& step : upgrade_steps()) {

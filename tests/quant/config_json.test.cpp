@@ -16,6 +16,7 @@
 
 #include "core/error.h"
 #include "quant/json_reader.h"
+#include "support/data_files.h"
 
 namespace eightfold {
 namespace {
@@ -62,7 +63,7 @@ const Type& type_named(const std::string& name) {
 }
 
 json cases() {
-  std::ifstream file(EIGHTFOLD_SOURCE_DIR "/tests/golden/config/cases.json");
+  std::ifstream file(test::source_folder() + "/tests/golden/config/cases.json");
   return json::parse(file);
 }
 
@@ -339,7 +340,7 @@ TEST_CASE("a mapping from JSON is what its setters make", "[config]") {
 
 // The schema that is published, and that JavaScript checks by, has the keys that are read here.
 TEST_CASE("the schema and the tables list the same keys", "[config]") {
-  std::ifstream file(EIGHTFOLD_SOURCE_DIR "/schema/eightfold-config.schema.json");
+  std::ifstream file(test::source_folder() + "/schema/eightfold-config.schema.json");
   const json schema = json::parse(file)["$defs"];
   // A text with an unknown key, `?`, in an object of the type.
   struct Row {

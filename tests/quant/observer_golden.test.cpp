@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "quant/observer_classes.h"
+#include "support/data_files.h"
 
 namespace eightfold {
 namespace {
@@ -122,7 +123,7 @@ void check(const Observer& observer, const Json& find) {
 }
 
 TEST_CASE("observers find what the reference finds", "[observer][golden]") {
-  std::ifstream file(EIGHTFOLD_SOURCE_DIR "/tests/golden/observers/observers.json");
+  std::ifstream file(test::source_folder() + "/tests/golden/observers/observers.json");
   REQUIRE(file.good());
   const Json goldens = Json::parse(file);
   int checked = 0;

@@ -12,6 +12,8 @@ namespace eightfold::test {
 
 namespace fs = std::filesystem;
 
+std::string source_folder() { return EIGHTFOLD_SOURCE_DIR; }
+
 std::optional<std::string> data_folder() {
   static const std::optional<std::string> folder = []() -> std::optional<std::string> {
     const char* given = std::getenv("EIGHTFOLD_DATA");

@@ -9,6 +9,10 @@
 
 namespace eightfold::test {
 
+// Path of the repository: the one place that knows it, so that tests compile alike wherever it
+// lies.
+std::string source_folder();
+
 // Path of the data folder. When it is absent that is printed, once, and nullopt returned.
 std::optional<std::string> data_folder();
 
