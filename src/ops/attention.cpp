@@ -257,6 +257,8 @@ void add_onnx_attention_rows(std::vector<OpDef>& rows) {
 std::vector<OpDef> attention_ops() {
   std::vector<OpDef> rows;
   add_onnx_attention_rows(rows);
+  add_linear_attention_rows(rows);
+  add_rotary_rows(rows);
   return rows;
 }
 
