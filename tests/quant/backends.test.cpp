@@ -50,7 +50,6 @@ TEST_CASE("an unknown preset is refused with the known ones", "[backends]") {
 const std::set<std::string> kNoOperator{"LSTM",
                                         "GRU",
                                         "RNN",
-                                        "GroupNormalization",
                                         "eightfold:ConvBn",
                                         "eightfold:GemmBn",
                                         "eightfold.qat:Conv",
