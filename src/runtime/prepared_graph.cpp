@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "ops/evaluate.h"
+#include "ops/split_fused.h"
 #include "runtime/plan.h"
 
 namespace eightfold {
@@ -127,6 +128,7 @@ bool only_packed(const PreparedGraph& prepared, ValueId id) {
 
 PreparedGraph::PreparedGraph(Graph source) : graph(std::move(source)) {
   infer_types(graph);
+  if (split_fused(graph) > 0) infer_types(graph);
   feeds = graph.required_inputs();
   for (ValueId id = 0; id < graph.value_count(); ++id) {
     if (graph.value(id).captured) feeds.push_back(id);
