@@ -227,6 +227,7 @@ std::vector<OpDef> activation_ops() {
       activation("Gelu", run_gelu),
       prelu(),
   };
+  for (size_t i = 0; i < 2; ++i) rows[i].floats = FloatTypes::kDouble;  // Relu, Clip
   add_softmax_rows(rows);
   return rows;
 }

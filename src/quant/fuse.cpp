@@ -15,6 +15,7 @@
 #include "quant/fusers/fuser.h"
 #include "quant/fusing.h"
 #include "quant/unfold.h"
+#include "quant/widen_halves.h"
 #include "runtime/fold_constants.h"
 
 namespace eightfold {
@@ -124,6 +125,7 @@ struct Fusing::Impl {
       : graph(float_graph), backend(config), custom(std::move(custom_config)) {
     name_nodes(graph);
     settle_listed_weights(graph, &remarks);
+    widen_halves(graph);
     graph = fold_constants(graph);
     remove_pass_throughs(graph);
     infer_types(graph);
