@@ -230,6 +230,7 @@ std::vector<OpDef> activation_ops() {
       activation("Swish", run_activation<swish, unit_alpha>),
       prelu(),
   };
+  for (size_t i = 0; i < 2; ++i) rows[i].floats = FloatTypes::kDouble;  // Relu, Clip
   add_softmax_rows(rows);
   add_gated_rows(rows);
   return rows;

@@ -15,6 +15,7 @@ OpDef where_row() {
   row.infer = infer_where;
   row.plan = plan_broadcast;
   row.run = run_where;
+  row.floats = FloatTypes::kAny;
   return row;
 }
 
@@ -25,6 +26,7 @@ OpDef cast_row(std::string_view op_type) {
   row.layout = LayoutRule::kFollow;
   row.infer = infer_cast;
   row.run = run_cast;
+  row.floats = FloatTypes::kAny;
   row.observation = {Observation::kNotObserved};
   return row;
 }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "ops/call_row.h"
 #include "ops/convert_layout.h"
 
 namespace eightfold {
@@ -139,8 +140,7 @@ TensorView Operand::view() const {
 
 OpState pack_node(const OpDef& op, const Node& node, int64_t opset,
                   std::span<const Tensor* const> constants, std::span<const ValueType> types) {
-  if (!op.pack) return nullptr;
-  return op.pack(PackContext{node, opset, constants, types});
+  return pack_row(op, PackContext{node, opset, constants, types});
 }
 
 std::vector<Operand> evaluate(const NodeRun& run, std::span<const Operand> inputs) {
@@ -157,7 +157,7 @@ std::vector<Operand> evaluate(const NodeRun& run, std::span<const Operand> input
   const std::vector<TensorInfo> output_infos = infos_of(outputs);
   const std::vector<const Tensor*> constants = constants_of(inputs);
   PlanContext plan{run.node, run.opset, input_infos, output_infos, constants, run.packed};
-  const OpState state = run.op.plan ? run.op.plan(plan) : nullptr;
+  const OpState state = plan_row(run.op, plan);
 
   std::vector<TensorView> input_views, output_views;
   for (const Operand& input : placed) input_views.push_back(input.view());
@@ -171,7 +171,7 @@ std::vector<Operand> evaluate(const NodeRun& run, std::span<const Operand> input
   EvaluationHost host(run, placed, outputs);
   RunContext context{run.node,   run.opset,   input_views,     output_views,
                      run.packed, state.get(), scratch->data(), host};
-  run.op.run(context);
+  run_row(run.op, context);
   return outputs;
 }
 

@@ -262,6 +262,7 @@ OpDef gemm_row(std::string_view domain, std::string_view quantized_domain) {
           .pack = pack_gemm,
           .plan = plan_gemm,
           .run = run_gemm,
+          .floats = FloatTypes::kDouble,
           .quantized = {QuantizedOperands::kGemm, quantized_domain, "QGemm"},
           .weight_axis = gemm_weight_axis,
           .macs = gemm_macs};

@@ -229,6 +229,7 @@ OpDef matmul_row() {
           .pack = pack_matmul,
           .plan = plan_matmul,
           .run = run_matmul,
+          .floats = FloatTypes::kDouble,
           .quantized = {QuantizedOperands::kBinary, "", "QLinearMatMul"},
           .weight_axis = matmul_weight_axis,
           .macs = matmul_macs};

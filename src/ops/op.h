@@ -191,6 +191,15 @@ struct QuantizedForm {
   std::string_view op_type;
 };
 
+// The float types that a row's pack, plan and run have loops for. Elements of any other float type
+// (float16, bfloat16, float64) reach them as float32 and leave them rounded to their own type;
+// infer alone sees the types as they are. See call_row.h.
+enum class FloatTypes : uint8_t {
+  kSingle,  // float32
+  kDouble,  // float32 and float64
+  kAny,     // every type, for ops that move elements or convert them
+};
+
 struct Observation {
   enum Kind : uint8_t { kDifferentFromInput, kSameAsInput, kFixed, kNotObserved };
   Kind kind = kDifferentFromInput;
@@ -230,6 +239,7 @@ struct OpDef {
   OpState (*pack)(const PackContext&) = nullptr;
   OpState (*plan)(PlanContext&) = nullptr;
   void (*run)(RunContext&) = nullptr;
+  FloatTypes floats = FloatTypes::kSingle;
   QuantizedForm quantized = {};
   Observation observation = {};
   // run calls RunHost::allocate or emit when an output's shape depends on data.

@@ -200,6 +200,7 @@ OpDef reduce_row(std::string_view op_type, void (*run)(RunContext&)) {
   row.infer = infer_reduce;
   row.plan = plan_reduce;
   row.run = run;
+  row.floats = FloatTypes::kDouble;
   return row;
 }
 

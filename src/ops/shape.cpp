@@ -54,6 +54,7 @@ OpDef moving_row(std::string_view op_type, int since, int until, void (*infer)(I
   row.infer = infer;
   row.plan = plan;
   row.run = run;
+  row.floats = FloatTypes::kAny;
   row.quantized = kDirectForm;
   row.observation = kSameObservation;
   return row;

@@ -160,6 +160,7 @@ void add_resize_rows(std::vector<OpDef>& rows) {
     rows.push_back(moving_row(op_type, since, kLatestOpset, infer_resize, plan_resize, run_resize));
     rows.back().inputs = {Role::kActivation, Role::kParameter, Role::kParameter, Role::kShape};
     rows.back().layout = LayoutRule::kFollow;
+    rows.back().floats = FloatTypes::kSingle;
   }
 }
 

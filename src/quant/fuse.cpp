@@ -16,6 +16,7 @@
 #include "quant/fusers/fuser.h"
 #include "quant/fusing.h"
 #include "quant/unfold.h"
+#include "quant/widen_halves.h"
 #include "runtime/fold_constants.h"
 
 namespace eightfold {
@@ -127,6 +128,7 @@ struct Fusing::Impl {
     infer_types(graph);
     split_fused(graph);
     settle_listed_weights(graph, &remarks);
+    widen_halves(graph);
     graph = fold_constants(graph);
     remove_pass_throughs(graph);
     infer_types(graph);

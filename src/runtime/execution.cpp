@@ -5,6 +5,7 @@
 #include <new>
 #include <utility>
 
+#include "ops/call_row.h"
 #include "ops/convert_layout.h"
 
 namespace eightfold {
@@ -128,7 +129,7 @@ void Execution::run_planned(Step& step) {
                      step.state.get(),
                      arena() + step.scratch_offset,
                      *this};
-  step.op->run(context);
+  run_row(*step.op, context);
 }
 
 void Execution::run_unplanned(const Step& step) {

@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "ops/call_row.h"
 #include "ops/evaluate.h"
 #include "runtime/plan.h"
 
@@ -303,7 +304,7 @@ class Planner {
       step.kind = Step::Kind::kView;
       slot(step.outputs[0]).alias_of = step.inputs[0];
     } else {
-      plan_row(step, node);
+      plan_step(step, node);
     }
     plan_.steps.push_back(std::move(step));
   }
@@ -325,14 +326,13 @@ class Planner {
     return from.info.layout == to.info.layout && from.bytes() == to.bytes();
   }
 
-  void plan_row(Step& step, const Node& node) {
-    if (!step.op->plan) return;
+  void plan_step(Step& step, const Node& node) {
     std::vector<TensorInfo> inputs, outputs;
     for (SlotId id : step.inputs) inputs.push_back(id == kNone ? TensorInfo{} : slot(id).info);
     for (SlotId id : step.outputs) outputs.push_back(id == kNone ? TensorInfo{} : slot(id).info);
     const std::vector<const Tensor*> constants = known_inputs(node);
     PlanContext context{node, graph_.opset(node.domain), inputs, outputs, constants, step.packed};
-    step.state = step.op->plan(context);
+    step.state = plan_row(*step.op, context);
     step.scratch_bytes = static_cast<int64_t>(context.scratch_bytes);
   }
 
