@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <stdexcept>
+#include <utility>
 
 namespace eightfold::test {
 
@@ -51,15 +52,18 @@ std::vector<ArchiveEntry> read_tar_gz(const std::string& path) {
   constexpr size_t kBlock = 512;
   const std::vector<uint8_t> tar = gunzip(read_file(path));
   std::vector<ArchiveEntry> entries;
+  std::string long_name;  // of the entry that follows, as GNU tar writes it
   for (size_t at = 0; at + kBlock <= tar.size();) {
     const auto* header = reinterpret_cast<const char*>(tar.data() + at);
     if (header[0] == '\0') break;
-    const std::string name(header, strnlen(header, 100));
+    std::string name(header, strnlen(header, 100));
+    if (!long_name.empty()) name = std::exchange(long_name, {});
     const std::string prefix(header + 345, strnlen(header + 345, 155));
     const size_t size = std::strtoul(std::string(header + 124, 12).c_str(), nullptr, 8);
     const char kind = header[156];
     at += kBlock;
     if (at + size > tar.size()) throw std::runtime_error("cut off: " + path);
+    if (kind == 'L') long_name = reinterpret_cast<const char*>(tar.data() + at);
     if (kind == '0' || kind == '\0') {
       const auto begin = tar.begin() + static_cast<std::ptrdiff_t>(at);
       entries.emplace_back(prefix.empty() ? name : prefix + "/" + name,
