@@ -125,7 +125,10 @@ std::vector<OpDef> qlinear_concat_rows() {
                     .layout = LayoutRule::kFollow,
                     .infer = infer_concat,
                     .plan = plan_concat,
-                    .run = run_concat});
+                    .run = run_concat,
+                    .needs_constant = [](size_t i) {
+                      return i < kFirst || (i - kFirst) % 3 != 0;
+                    }});
 }
 
 }  // namespace eightfold

@@ -212,6 +212,7 @@ std::vector<OpDef> qlinear_matmul_rows() {
   qlinear.inputs = {Role::kActivation, Role::kParameter, Role::kParameter, Role::kActivation,
                     Role::kParameter};
   qlinear.pack = pack_qlinear;
+  qlinear.needs_constant = [](size_t i) { return i != 0 && i != kQLinear.b; };
   std::vector<OpDef> rows = with_twin(qlinear);
   rows.push_back(integer);
   return rows;

@@ -169,7 +169,8 @@ std::vector<OpDef> qlinear_pool_rows() {
                 .layout = LayoutRule::kChannelsLast,
                 .infer = infer_average,
                 .plan = plan_average,
-                .run = run_average};
+                .run = run_average,
+                .needs_constant = needs_parameters};
   OpDef global = average;
   global.op_type = "QLinearGlobalAveragePool";
   global.infer = infer_global;

@@ -16,6 +16,9 @@ std::vector<OpDef> qlinear_concat_rows();
 std::vector<OpDef> qlinear_pool_rows();  // QLinearAveragePool, QLinearGlobalAveragePool
 std::vector<OpDef> qlinear_softmax_rows();
 
+// Of the rows with one data input, followed by scales and zero points.
+inline bool needs_parameters(size_t input) { return input != 0; }
+
 // A row and its twin in the eightfold domain, which may carry clamp_min and clamp_max.
 std::vector<OpDef> with_twin(OpDef row);
 
