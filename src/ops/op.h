@@ -212,8 +212,8 @@ struct OpDef {
   void (*run)(RunContext&) = nullptr;
   QuantizedForm quantized = {};
   Observation observation = {};
-  // Inputs that pack and plan must see; null: none. Where one of them comes at run time, the node is
-  // packed and planned when it runs.
+  // Inputs that pack and plan must see; null: none. Where one of them comes at run time, the node
+  // is packed and planned when it runs.
   bool (*needs_constant)(size_t input) = nullptr;
   bool allocates = false;  // run calls RunHost::allocate when an output's shape depends on data
   // How much an error of a negative input shrinks on its way through, for an op that treats the

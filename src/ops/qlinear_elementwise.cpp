@@ -108,9 +108,7 @@ std::vector<OpDef> qlinear_elementwise_rows() {
                                  .infer = infer_binary,
                                  .plan = plan_binary,
                                  .run = run_binary,
-                                 .needs_constant = [](size_t i) {
-                                   return i != kA && i != kB;
-                                 }})) {
+                                 .needs_constant = [](size_t i) { return i != kA && i != kB; }})) {
       rows.push_back(std::move(row));
     }
   }
