@@ -12,6 +12,7 @@
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
 #include "ops/families.h"
+#include "ops/qlinear_matmul.h"
 #include "ops/quantized_operands.h"
 #include "ops/strides.h"
 
@@ -253,14 +254,7 @@ OpState plan_dynamic(PlanContext& context) {
 void run_dynamic(RunContext& context) {
   const int64_t n = context.inputs[0].size();
   const float* x = context.inputs[0].as<float>();
-  float low = 0, high = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    low = std::min(low, x[i]);
-    high = std::max(high, x[i]);
-  }
-  const float scale = low == high ? 1.0f : (high - low) / 255.0f;
-  const float zero = round_half_even(std::clamp(0.0f - low / scale, 0.0f, 255.0f));
-  const auto zero_point = static_cast<int32_t>(zero);
+  const auto [scale, zero_point] = dynamic_range(x, n);
   select<QuantizeInt8>()->run(x, n, scale,
                               {context.outputs[0].data, DType::kUint8, zero_point, 0, 255});
   if (context.has_output(1)) *context.outputs[1].as<float>() = scale;
@@ -268,6 +262,17 @@ void run_dynamic(RunContext& context) {
 }
 
 }  // namespace
+
+DynamicRange dynamic_range(const float* x, int64_t n) {
+  float low = 0, high = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    low = std::min(low, x[i]);
+    high = std::max(high, x[i]);
+  }
+  const float scale = low == high ? 1.0f : (high - low) / 255.0f;
+  const float zero = round_half_even(std::clamp(0.0f - low / scale, 0.0f, 255.0f));
+  return {scale, static_cast<int32_t>(zero)};
+}
 
 std::vector<OpDef> quantize_ops() {
   const OpDef quantize{.domain = "",
