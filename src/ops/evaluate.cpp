@@ -67,6 +67,16 @@ std::vector<ValueType> types_of(std::span<const Operand> operands) {
   return types;
 }
 
+// What a node needs to see now comes in plain layout, whoever made it.
+std::vector<Operand> in_sight(const OpDef& op, std::span<const Operand> inputs) {
+  std::vector<Operand> seen(inputs.begin(), inputs.end());
+  for (size_t i = 0; op.needs_constant && i < seen.size(); ++i) {
+    if (!op.needs_constant(i) || !seen[i].tensor.defined()) continue;
+    seen[i] = with_layout(seen[i], Layout::kPlain);
+  }
+  return seen;
+}
+
 std::vector<const Tensor*> constants_of(std::span<const Operand> operands) {
   std::vector<const Tensor*> constants;
   for (const Operand& operand : operands) {
@@ -143,8 +153,23 @@ OpState pack_node(const OpDef& op, const Node& node, int64_t opset,
   return pack_row(op, PackContext{node, opset, constants, types});
 }
 
-std::vector<Operand> evaluate(const NodeRun& run, std::span<const Operand> inputs) {
-  check_lists(run, inputs);
+bool lacks_constants(const OpDef& op, const Node& node, std::span<const Tensor* const> constants) {
+  for (size_t i = 0; op.needs_constant && i < node.inputs().size(); ++i) {
+    if (node.inputs()[i] != kNone && op.needs_constant(i) && !constants[i]) return true;
+  }
+  return false;
+}
+
+std::vector<Operand> evaluate(const NodeRun& given, std::span<const Operand> operands) {
+  check_lists(given, operands);
+  const std::vector<Operand> inputs = in_sight(given.op, operands);
+  const std::vector<const Tensor*> constants = constants_of(inputs);
+  NodeRun run = given;
+  OpState late;
+  if (run.op.needs_constant && !run.packed) {
+    late = pack_node(run.op, run.node, run.opset, constants, types_of(inputs));
+    run.packed = late.get();
+  }
   std::vector<Operand> outputs = infer_outputs(run, inputs);
   check_known(run, outputs);
   const std::vector<Operand> placed = lay_out(run.op, inputs, outputs);
@@ -155,7 +180,6 @@ std::vector<Operand> evaluate(const NodeRun& run, std::span<const Operand> input
 
   const std::vector<TensorInfo> input_infos = infos_of(placed);
   const std::vector<TensorInfo> output_infos = infos_of(outputs);
-  const std::vector<const Tensor*> constants = constants_of(inputs);
   PlanContext plan{run.node, run.opset, input_infos, output_infos, constants, run.packed};
   const OpState state = plan_row(run.op, plan);
 

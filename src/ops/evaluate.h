@@ -37,6 +37,9 @@ std::vector<Operand> evaluate(const NodeRun& run, std::span<const Operand> input
 OpState pack_node(const OpDef& op, const Node& node, int64_t opset,
                   std::span<const Tensor* const> constants, std::span<const ValueType> types);
 
+// Whether an input that the row must see while packing and planning is not at hand.
+bool lacks_constants(const OpDef& op, const Node& node, std::span<const Tensor* const> constants);
+
 // The same value in the other layout; shares the bytes when no element moves.
 Operand with_layout(const Operand& operand, Layout layout);
 

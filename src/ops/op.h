@@ -242,6 +242,9 @@ struct OpDef {
   FloatTypes floats = FloatTypes::kSingle;
   QuantizedForm quantized = {};
   Observation observation = {};
+  // Inputs that pack and plan must see; null: none. Where one of them comes at run time, the node
+  // is packed and planned when it runs.
+  bool (*needs_constant)(size_t input) = nullptr;
   // run calls RunHost::allocate or emit when an output's shape depends on data.
   bool allocates = false;
   bool takes_lists = false;  // sequences and optionals besides tensors, by RunHost::input

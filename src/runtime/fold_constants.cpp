@@ -18,9 +18,13 @@ bool foldable(const Graph& graph, const Node& node) {
       node.inputs(), [&](ValueId input) { return input == kNone || fixed_constant(graph, input); });
 }
 
+bool is_pair(const Node& node) {
+  return node.op_type == "QuantizeLinear" || node.op_type == "DequantizeLinear";
+}
+
 void fold(Graph& graph, NodeId id, const FoldOptions& options) {
   const Node& node = graph.node(id);
-  if (!foldable(graph, node)) return;
+  if (!foldable(graph, node) || (options.keeps_pairs && is_pair(node))) return;
   if (std::ranges::any_of(node.outputs(), [&](ValueId output) {
         return output != kNone && graph.is_output(output);
       })) {

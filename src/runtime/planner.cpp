@@ -159,7 +159,7 @@ class Planner {
       return;
     }
     if (!state.op || !state.op->infer || !state.op->run) refuse(id);
-    if (reads_runtime(node)) return add_runtime_step(id);
+    if (reads_runtime(node) || is_late(node, *state.op)) return add_runtime_step(id);
 
     std::vector<TensorInfo> outputs = infer(node, state);
     if (compute(node, *state.op, outputs)) return;
@@ -190,6 +190,13 @@ class Planner {
     for (ValueId input : node.inputs()) look(input);
     for (ValueId capture : node.captures()) look(capture);
     return runtime;
+  }
+
+  // A part of it that is packed or planned with comes at run time.
+  bool is_late(const Node& node, const OpDef& op) const {
+    std::vector<const Tensor*> constants;
+    for (ValueId input : node.inputs()) constants.push_back(prepared_.constant(input));
+    return lacks_constants(op, node, constants);
   }
 
   const Tensor* known(ValueId value) {

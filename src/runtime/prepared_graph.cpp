@@ -101,6 +101,7 @@ class Preparation {
     }
     std::vector<const Tensor*> constants;
     for (const Tensor& tensor : tensors) constants.push_back(tensor.defined() ? &tensor : nullptr);
+    if (lacks_constants(*state.op, node, constants)) return;
     const int64_t opset = prepared_.graph.opset(node.domain);
     state.packed = pack_node(*state.op, node, opset, constants, types);
     if (!state.packed) return;
