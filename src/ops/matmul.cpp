@@ -230,6 +230,7 @@ OpDef matmul_row() {
           .plan = plan_matmul,
           .run = run_matmul,
           .quantized = {QuantizedOperands::kBinary, "", "QLinearMatMul"},
+          .packs_weights = true,
           .weight_axis = matmul_weight_axis,
           .macs = matmul_macs};
 }

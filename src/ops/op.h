@@ -212,7 +212,8 @@ struct OpDef {
   void (*run)(RunContext&) = nullptr;
   QuantizedForm quantized = {};
   Observation observation = {};
-  bool allocates = false;  // run calls RunHost::allocate when an output's shape depends on data
+  bool packs_weights = false;  // what pack returned replaces all kWeight inputs: run reads none
+  bool allocates = false;      // run calls RunHost::allocate when an output's shape depends on data
   // How much an error of a negative input shrinks on its way through, for an op that treats the
   // signs differently (LeakyRelu: alpha); null: not at all.
   float (*negative_gain)(const Node&) = nullptr;

@@ -266,6 +266,7 @@ std::vector<OpDef> qlinear_conv_rows() {
                       .pack = pack_conv,
                       .plan = plan_conv,
                       .run = run_conv,
+                      .packs_weights = true,
                       .weight_axis = weight_axis,
                       .macs = conv_macs};
   OpDef qlinear = integer;

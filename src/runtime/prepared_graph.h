@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <vector>
 
 #include "ir/graph.h"
@@ -17,7 +18,8 @@ struct PreparedNode {
 };
 
 struct PreparedGraph {
-  explicit PreparedGraph(Graph source);
+  // Weights that only packed nodes use lose their data, but for values among `read`.
+  explicit PreparedGraph(Graph source, std::span<const ValueId> read = {});
 
   // Null when the value is not constant.
   const Tensor* constant(ValueId id) const;
