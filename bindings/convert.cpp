@@ -31,11 +31,6 @@ Shape shape_from_js(const val& dims, const std::string& name) {
   return shape;
 }
 
-void copy_in(const val& bytes, void* target, size_t size) {
-  if (size == 0) return;
-  val(typed_memory_view(size, static_cast<uint8_t*>(target))).call<void>("set", bytes);
-}
-
 Tensor strings_from_js(const val& data, Shape shape, const std::string& name) {
   std::vector<std::string> values = emscripten::vecFromJSArray<std::string>(data);
   if (static_cast<int64_t>(values.size()) != element_count(shape)) {
@@ -58,7 +53,7 @@ Tensor tensor_from_js(const val& object, const std::string& name) {
                      shape_text(shape) + " needs " + std::to_string(wanted));
   }
   Tensor tensor = Tensor::allocate(dtype, std::move(shape));
-  copy_in(data, tensor.mutable_raw(), wanted);
+  copy_bytes(data, tensor.mutable_raw(), wanted);
   return tensor;
 }
 
@@ -81,9 +76,14 @@ val data_to_js(const NamedTensor& named) {
 
 }  // namespace
 
+void copy_bytes(const val& bytes, void* target, size_t size) {
+  if (size == 0) return;
+  val(typed_memory_view(size, static_cast<uint8_t*>(target))).call<void>("set", bytes);
+}
+
 std::vector<uint8_t> bytes_from_js(const val& bytes) {
   std::vector<uint8_t> copy(bytes["byteLength"].as<size_t>());
-  copy_in(bytes, copy.data(), copy.size());
+  copy_bytes(bytes, copy.data(), copy.size());
   return copy;
 }
 

@@ -125,18 +125,28 @@ std::string shape_text(std::span<const int64_t> shape) {
   return text + "]";
 }
 
-std::shared_ptr<Buffer> Buffer::allocate(size_t bytes) {
-  const size_t padded = (bytes + kTailBytes + kAlignment - 1) / kAlignment * kAlignment;
-  void* memory = padded < bytes ? nullptr : std::aligned_alloc(kAlignment, padded);
-  if (!memory) {
-    throw Error(ErrorCode::kOutOfMemory, "cannot allocate " + std::to_string(bytes) + " bytes",
-                "use a smaller batch, fewer samples at once, or a smaller model");
-  }
-  std::memset(memory, 0, padded);
+std::shared_ptr<Buffer> Buffer::reserve(size_t bytes) {
   std::shared_ptr<Buffer> buffer(new Buffer);
-  buffer->data_ = static_cast<uint8_t*>(memory);
   buffer->bytes_ = bytes;
   buffer->owned_ = true;
+  return buffer;
+}
+
+void Buffer::obtain() {
+  const size_t padded = (bytes_ + kTailBytes + kAlignment - 1) / kAlignment * kAlignment;
+  void* memory = padded < bytes_ ? nullptr : std::aligned_alloc(kAlignment, padded);
+  if (!memory) {
+    throw Error(ErrorCode::kOutOfMemory, "cannot allocate " + std::to_string(bytes_) + " bytes",
+                "use a smaller batch, fewer samples at once, or a smaller model");
+  }
+  data_ = static_cast<uint8_t*>(memory);
+  std::memset(data_ + bytes_, 0, padded - bytes_);
+}
+
+std::shared_ptr<Buffer> Buffer::allocate(size_t bytes) {
+  std::shared_ptr<Buffer> buffer = reserve(bytes);
+  buffer->obtain();
+  std::memset(buffer->data_, 0, bytes);
   return buffer;
 }
 
@@ -206,6 +216,14 @@ Tensor Tensor::none() {
   Tensor tensor;
   tensor.dtype_ = DType::kOptional;
   tensor.size_ = 1;
+  return tensor;
+}
+
+Tensor Tensor::described(DType dtype, Shape shape) {
+  Tensor tensor;
+  tensor.dtype_ = dtype;
+  tensor.size_ = element_count(shape);
+  tensor.shape_ = std::move(shape);
   return tensor;
 }
 

@@ -76,12 +76,16 @@ inline constexpr size_t kAlignment = 64;
 class Buffer {
  public:
   static std::shared_ptr<Buffer> allocate(size_t bytes);  // zeroed, throws kOutOfMemory
+  // Without memory until obtain(), for bytes that come later.
+  static std::shared_ptr<Buffer> reserve(size_t bytes);
   // Borrowed memory stays alive through `owner`; it need not be aligned or padded.
   static std::shared_ptr<Buffer> borrow(std::shared_ptr<const void> owner, const uint8_t* data,
                                         size_t bytes);
   ~Buffer();
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
+
+  void obtain();  // the memory of a reserved buffer, not zeroed; throws kOutOfMemory
 
   uint8_t* data() { return data_; }
   const uint8_t* data() const { return data_; }
@@ -124,6 +128,7 @@ class Tensor {
   static Tensor strings(Shape shape, std::vector<std::string> values);
   static Tensor sequence(std::vector<Tensor> items);
   static Tensor none();  // an optional that holds nothing
+  static Tensor described(DType dtype, Shape shape);  // has no data, and is not to be read
   template <typename T>
   static Tensor of(Shape shape, std::span<const T> values);
   template <typename T>
@@ -142,6 +147,7 @@ class Tensor {
   int64_t size() const { return size_; }  // elements
   size_t size_bytes() const { return byte_count(dtype_, size_); }
 
+  bool has_data() const { return buffer_ || strings_; }
   const void* raw() const { return buffer_ ? buffer_->data() : nullptr; }
   // Makes the buffer unique (copying when shared or borrowed), then hands it out.
   void* mutable_raw();

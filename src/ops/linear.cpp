@@ -264,6 +264,7 @@ OpDef gemm_row(std::string_view domain, std::string_view quantized_domain) {
           .run = run_gemm,
           .floats = FloatTypes::kDouble,
           .quantized = {QuantizedOperands::kGemm, quantized_domain, "QGemm"},
+          .packs_weights = true,
           .weight_axis = gemm_weight_axis,
           .macs = gemm_macs};
 }

@@ -245,6 +245,7 @@ struct OpDef {
   // Inputs that pack and plan must see; null: none. Where one of them comes at run time, the node
   // is packed and planned when it runs.
   bool (*needs_constant)(size_t input) = nullptr;
+  bool packs_weights = false;  // what pack returned replaces all kWeight inputs: run reads none
   // run calls RunHost::allocate or emit when an output's shape depends on data.
   bool allocates = false;
   bool takes_lists = false;  // sequences and optionals besides tensors, by RunHost::input

@@ -250,6 +250,7 @@ class Planner {
       const ValueId input = node.inputs()[i];
       const Tensor* tensor = known(input);
       if (input != kNone && !tensor && op.role(i) != Role::kMetadata) return false;
+      if (tensor && !tensor->has_data()) return false;  // packed
       operands.push_back(tensor ? Operand::of(*tensor) : Operand{});
       if (input != kNone && !tensor) operands.back().info = slot(native(input)).info;
     }

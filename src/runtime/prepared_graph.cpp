@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 #include <utility>
 
 #include "ops/evaluate.h"
@@ -20,9 +21,22 @@ Tensor owned(const Tensor& tensor) {
   return copy;
 }
 
+// Whether every use of a constant is as a weight that its node has packed, or in bodies.
+bool only_packed(const PreparedGraph& prepared, ValueId id) {
+  const auto uses = prepared.graph.value(id).uses();
+  if (uses.empty() || prepared.graph.is_output(id)) return false;
+  return std::ranges::all_of(uses, [&](const Use& use) {
+    const PreparedNode& user = prepared.nodes[static_cast<size_t>(use.node)];
+    const auto inputs = static_cast<int32_t>(prepared.graph.node(use.node).inputs().size());
+    if (use.index >= inputs) return true;  // captured: the body has it as its own
+    return user.packed && user.op->role(static_cast<size_t>(use.index)) == Role::kWeight;
+  });
+}
+
 class Preparation {
  public:
-  explicit Preparation(PreparedGraph& prepared) : prepared_(prepared) {}
+  Preparation(PreparedGraph& prepared, std::span<const ValueId> read)
+      : prepared_(prepared), kept_(read.begin(), read.end()) {}
 
   void visit(NodeId id) {
     const Node& node = prepared_.graph.node(id);
@@ -108,26 +122,30 @@ class Preparation {
     for (const Tensor& tensor : tensors) {
       prepared_.packed_bytes += static_cast<int64_t>(tensor.size_bytes());
     }
+    for (ValueId input : node.inputs()) release(input);
+  }
+
+  // The session runs on the packed form; the other stays with whoever else holds it.
+  void release(ValueId id) {
+    const Tensor* constant = id == kNone ? nullptr : prepared_.constant(id);
+    if (!constant || constant->size() == 0 || kept_.contains(id)) return;
+    if (!only_packed(prepared_, id)) return;
+    for (const Use& use : prepared_.graph.value(id).uses()) {
+      if (!prepared_.nodes[static_cast<size_t>(use.node)].op->packs_weights) return;
+    }
+    Tensor rest = Tensor::described(constant->dtype(), constant->shape());
+    prepared_.graph.value(id).initializer = rest;
+    prepared_.constants[id] = std::move(rest);
   }
 
   PreparedGraph& prepared_;
+  const std::set<ValueId> kept_;
 };
-
-// Whether every use of a constant is as a weight that its node has packed, or in bodies.
-bool only_packed(const PreparedGraph& prepared, ValueId id) {
-  const auto uses = prepared.graph.value(id).uses();
-  if (uses.empty() || prepared.graph.is_output(id)) return false;
-  return std::ranges::all_of(uses, [&](const Use& use) {
-    const PreparedNode& user = prepared.nodes[static_cast<size_t>(use.node)];
-    const auto inputs = static_cast<int32_t>(prepared.graph.node(use.node).inputs().size());
-    if (use.index >= inputs) return true;  // captured: the body has it as its own
-    return user.packed && user.op->role(static_cast<size_t>(use.index)) == Role::kWeight;
-  });
-}
 
 }  // namespace
 
-PreparedGraph::PreparedGraph(Graph source) : graph(std::move(source)) {
+PreparedGraph::PreparedGraph(Graph source, std::span<const ValueId> read)
+    : graph(std::move(source)) {
   infer_types(graph);
   if (split_fused(graph) > 0) infer_types(graph);
   feeds = graph.required_inputs();
@@ -138,7 +156,7 @@ PreparedGraph::PreparedGraph(Graph source) : graph(std::move(source)) {
   for (ValueId id = 0; id < graph.value_count(); ++id) {
     if (const Tensor* tensor = graph.constant(id)) constants.emplace(id, *tensor);
   }
-  Preparation preparation(*this);
+  Preparation preparation(*this, read);
   for (NodeId id : graph.nodes()) preparation.visit(id);
   for (auto& [id, tensor] : constants) {
     if (!only_packed(*this, id)) tensor = owned(tensor);

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,8 @@ struct PreparedNode {
 };
 
 struct PreparedGraph {
-  explicit PreparedGraph(Graph source);
+  // Weights that only packed nodes use lose their data, but for values among `read`.
+  explicit PreparedGraph(Graph source, std::span<const ValueId> read = {});
 
   // Null when the value is not constant.
   const Tensor* constant(ValueId id) const;

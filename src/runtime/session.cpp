@@ -26,7 +26,8 @@ auto guarded(F&& call) {
 }  // namespace
 
 struct Session::Impl {
-  Impl(Graph graph, SessionOptions given) : prepared(std::move(graph)), options(std::move(given)) {
+  Impl(Graph graph, SessionOptions given)
+      : prepared(std::move(graph), given.taps), options(std::move(given)) {
     tapped.resize(static_cast<size_t>(prepared.graph.value_count()));
     for (ValueId id : options.taps) tapped.at(static_cast<size_t>(id)) = true;
     stats.packed_bytes = static_cast<size_t>(prepared.packed_bytes);

@@ -61,7 +61,7 @@ class Session {
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
 
-  const Graph& graph() const;
+  const Graph& graph() const;  // packed weights have no data in it
 
   // Outputs in graph order, in plain layout. Throws kInvalidInput on feeds that do not fit.
   std::vector<NamedTensor> run(const Feeds& feeds, const Tap& tap = {});
