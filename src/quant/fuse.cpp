@@ -7,15 +7,14 @@
 #include <set>
 
 #include "ops/op.h"
+#include "quant/cleanup/cleanup.h"
 #include "quant/data_inputs.h"
-#include "quant/fuse_cleanup.h"
 #include "quant/fuse_getters.h"
 #include "quant/fuse_inputs.h"
 #include "quant/fuse_module.h"
 #include "quant/fusers/fuser.h"
 #include "quant/fusing.h"
 #include "quant/unfold.h"
-#include "runtime/fold_constants.h"
 
 namespace eightfold {
 namespace {
@@ -124,9 +123,8 @@ struct Fusing::Impl {
       : graph(float_graph), backend(config), custom(std::move(custom_config)) {
     name_nodes(graph);
     settle_listed_weights(graph, &remarks);
-    graph = fold_constants(graph);
-    remove_pass_throughs(graph);
     infer_types(graph);
+    clean_up(graph, backend, &remarks);
     const std::vector<Fuser> fusers = all_fusers();
     const std::set<std::string> callers(functions.begin(), functions.end());
     for (const BackendPatternConfig& pattern : backend.configs()) {
