@@ -13,6 +13,7 @@
 #include "kernels/layout.h"
 #include "ops/activation_attribute.h"
 #include "ops/dtype_switch.h"
+#include "ops/einsum.h"
 #include "ops/families.h"
 #include "ops/matmul.h"
 
@@ -270,7 +271,7 @@ OpDef gemm_row(std::string_view domain, std::string_view quantized_domain) {
 
 std::vector<OpDef> linear_ops() {
   return {gemm_row("", kMicrosoftDomain), gemm_row(kEightfoldDomain, kEightfoldDomain),
-          matmul_row()};
+          matmul_row(), einsum_row()};
 }
 
 }  // namespace eightfold
