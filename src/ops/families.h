@@ -17,7 +17,8 @@ std::vector<OpDef> elementwise_ops();  // elementwise.cpp: Add, Mul, Exp, ... br
 std::vector<OpDef> activation_ops();   // activation.cpp: Relu, Clip, LeakyRelu, Sigmoid, Softmax
 std::vector<OpDef> shape_ops();        // shape.cpp: Reshape, Transpose, Concat, Slice, Gather ...
 std::vector<OpDef> reduce_ops();       // reduce.cpp: ReduceMean, ArgMax ...
-std::vector<OpDef> composed_ops();  // composed.cpp: operators of later opsets in our own domain
+std::vector<OpDef> composed_ops();     // composed.cpp: operators of later opsets in our own domain
+std::vector<OpDef> recurrent_ops();    // recurrent.cpp: LSTM, GRU, RNN
 std::vector<OpDef> quantize_ops();     // quantize.cpp: QuantizeLinear, DequantizeLinear
 std::vector<OpDef>
 qlinear_ops();  // qlinear.cpp: QLinearConv, QGemm, QLinearAdd ... and their eightfold forms

@@ -47,10 +47,7 @@ TEST_CASE("an unknown preset is refused with the known ones", "[backends]") {
 
 // Identities without an operator yet: modules of training, and operators to come. An entry whose
 // operator exists by now must go.
-const std::set<std::string> kNoOperator{"LSTM",
-                                        "GRU",
-                                        "RNN",
-                                        "GroupNormalization",
+const std::set<std::string> kNoOperator{"GroupNormalization",
                                         "eightfold:ConvBn",
                                         "eightfold:GemmBn",
                                         "eightfold.qat:Conv",
