@@ -8,8 +8,8 @@
 
 #include "ops/op.h"
 #include "ops/split_fused.h"
+#include "quant/cleanup/cleanup.h"
 #include "quant/data_inputs.h"
-#include "quant/fuse_cleanup.h"
 #include "quant/fuse_getters.h"
 #include "quant/fuse_inputs.h"
 #include "quant/fuse_module.h"
@@ -17,7 +17,6 @@
 #include "quant/fusing.h"
 #include "quant/unfold.h"
 #include "quant/widen_halves.h"
-#include "runtime/fold_constants.h"
 
 namespace eightfold {
 namespace {
@@ -129,9 +128,8 @@ struct Fusing::Impl {
     split_fused(graph);
     settle_listed_weights(graph, &remarks);
     widen_halves(graph);
-    graph = fold_constants(graph);
-    remove_pass_throughs(graph);
     infer_types(graph);
+    clean_up(graph, backend, &remarks);
     const std::vector<Fuser> fusers = all_fusers();
     const std::set<std::string> callers(functions.begin(), functions.end());
     for (const BackendPatternConfig& pattern : backend.configs()) {
