@@ -353,6 +353,7 @@ OpDef control_row(std::string_view op_type, int since, Roles roles, void (*infer
             .run = run,
             .observation = kNoObservation};
   row.allocates = row.takes_lists = true;
+  row.floats = FloatTypes::kAny;
   return row;
 }
 

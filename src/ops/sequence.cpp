@@ -191,6 +191,7 @@ void add_sequence_rows(std::vector<OpDef>& rows) {
               .run = row.run,
               .observation = kNoObservation};
     def.allocates = def.takes_lists = true;
+    def.floats = FloatTypes::kAny;
     rows.push_back(def);
   }
 }
