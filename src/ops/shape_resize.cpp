@@ -173,6 +173,10 @@ void add_resize_rows(std::vector<OpDef>& rows) {
     rows.push_back(moving_row(op_type, since, kLatestOpset, infer_resize, plan_resize, run_resize));
     rows.back().inputs = {Role::kActivation, Role::kParameter, Role::kParameter, Role::kShape};
     rows.back().layout = LayoutRule::kFollow;
+    rows.back().quantized = {QuantizedOperands::kUnary, kEightfoldDomain, "QLinearResize"};
+    rows.back().only_moves = [](const Node& node) {
+      return node.string_attribute("mode", "nearest") == "nearest";
+    };
   }
 }
 
