@@ -178,7 +178,7 @@ enum class Aliasing : uint8_t {
 enum class QuantizedOperands : uint8_t {
   kNone,      // no int8 form: dequantize - run - quantize
   kDirect,    // the op itself on int8 data; input and output share parameters
-  kUnary,     // X, xs, xz, ys, yz
+  kUnary,     // X, xs, xz, ys, yz, the float op's other inputs
   kBinary,    // A, as, az, B, bs, bz, ys, yz
   kConv,      // x, xs, xz, w, ws, wz, ys, yz, [bias int32]
   kConvAdd,   // x, xs, xz, w, ws, wz, ys, yz, [bias int32], z, zs, zz
@@ -242,6 +242,8 @@ struct OpDef {
   FloatTypes floats = FloatTypes::kSingle;
   QuantizedForm quantized = {};
   Observation observation = {};
+  // Whether this node only moves elements: its int8 form is then the node itself, not `quantized`.
+  bool (*only_moves)(const Node&) = nullptr;
   // Inputs that pack and plan must see; null: none. Where one of them comes at run time, the node
   // is packed and planned when it runs.
   bool (*needs_constant)(size_t input) = nullptr;
@@ -258,6 +260,10 @@ struct OpDef {
   int64_t (*macs)(const Node&, std::span<const Shape> inputs,
                   std::span<const Shape> outputs) = nullptr;
 
+  QuantizedForm form(const Node& node) const {
+    const bool moves = only_moves && only_moves(node);
+    return moves ? QuantizedForm{QuantizedOperands::kDirect, {}, {}} : quantized;
+  }
   Role role(size_t input) const {
     if (inputs.empty()) return Role::kActivation;
     return inputs[input < inputs.size() ? input : inputs.size() - 1];

@@ -174,6 +174,10 @@ void add_resize_rows(std::vector<OpDef>& rows) {
     rows.back().inputs = {Role::kActivation, Role::kParameter, Role::kParameter, Role::kShape};
     rows.back().layout = LayoutRule::kFollow;
     rows.back().floats = FloatTypes::kSingle;
+    rows.back().quantized = {QuantizedOperands::kUnary, kEightfoldDomain, "QLinearResize"};
+    rows.back().only_moves = [](const Node& node) {
+      return node.string_attribute("mode", "nearest") == "nearest";
+    };
   }
 }
 
