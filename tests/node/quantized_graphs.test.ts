@@ -1,0 +1,28 @@
+// QDQ files as other tools write them: seeded random graphs, lowered here to integers and by onnxruntime-web in its own
+// way, give the same bytes.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { assertSame, runBoth } from './support/both_runtimes.ts';
+import { eightfold } from './support/eightfold.ts';
+import { kManners, randomQdqGraph } from './support/qdq_graphs.ts';
+
+const kSeeds = Number(process.env.SEEDS ?? 25);
+
+for (const [name, manner] of Object.entries(kManners)) {
+  test(`random QDQ graphs in the manner of ${name}`, async () => {
+    for (let seed = 1; seed <= kSeeds; ++seed) {
+      const graph = randomQdqGraph(manner, seed);
+      const what = `seed ${seed}, ${[...graph.ops.keys()].join(' ')}:`;
+      const bytes = graph.writer.bytes();
+      assertSame(await runBoth(bytes, graph.writer.feeds), {}, what);
+      const model = await eightfold.loadModel(bytes);
+      const lowered = await eightfold.lower(model);
+      const { ops } = await eightfold.inspect(lowered);
+      // Integers from the first pair to the last.
+      assert.equal(ops.QuantizeLinear, 1, `${what} ${JSON.stringify(ops)}`);
+      assert.equal(ops.DequantizeLinear, 1, `${what} ${JSON.stringify(ops)}`);
+      model.delete();
+      lowered.delete();
+    }
+  });
+}
