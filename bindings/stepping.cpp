@@ -29,8 +29,10 @@ std::string comparison(const ComparatorHandle& handle) {
   return to_json(handle.worker->result(), /*indent=*/-1);
 }
 
-SessionHandle make_session(const ModelHandle& model) {
-  return {std::make_unique<Session>(runnable(model))};
+SessionHandle make_session(ModelHandle& model, bool takes) {
+  Graph graph = runnable(model);
+  if (takes) model.graph = Graph();
+  return {std::make_unique<Session>(std::move(graph))};
 }
 
 val input_names(const SessionHandle& session) {

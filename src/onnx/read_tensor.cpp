@@ -203,11 +203,9 @@ Tensor from_external(const TensorFields& t, DType dtype, uint64_t elements,
   if (length >= 0 && static_cast<uint64_t>(length) != wanted) {
     throw_count(t, "bytes", wanted, static_cast<uint64_t>(length));
   }
-  const auto data =
-      (*source.external)(t.external.location, t.external.offset, static_cast<int64_t>(wanted));
-  if (data.size() != wanted) throw_count(t, "bytes", wanted, data.size());
-  Tensor tensor = Tensor::allocate(dtype, t.dims);
-  if (wanted > 0) std::memcpy(tensor.mutable_raw(), data.data(), wanted);
+  auto buffer = Buffer::reserve(wanted);
+  Tensor tensor = Tensor::wrap(dtype, t.dims, buffer);
+  (*source.external)({t.name, t.external.location, t.external.offset, std::move(buffer)});
   return tensor;
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "ops/activation_gated.h"
 #include "ops/elementwise_rows.h"
 #include "ops/families.h"
 #include "ops/softmax.h"
@@ -28,6 +29,7 @@ float softplus(float x, Parameters) {
   return std::max(x, 0.0f) + std::log1p(std::exp(-std::fabs(x)));
 }
 float softsign(float x, Parameters) { return x / (1.0f + std::fabs(x)); }
+float swish(float x, Parameters p) { return x / (1.0f + std::exp(-p.alpha * x)); }
 float mish(float x, Parameters p) { return x * std::tanh(softplus(x, p)); }
 float hard_sigmoid(float x, Parameters p) { return std::clamp(p.alpha * x + p.beta, 0.0f, 1.0f); }
 float hard_swish(float x, Parameters) { return x * hard_sigmoid(x, {1.0f / 6.0f, 0.5f}); }
@@ -225,9 +227,12 @@ std::vector<OpDef> activation_ops() {
       activation("ThresholdedRelu", run_activation<thresholded_relu, unit_alpha>),
       activation("Shrink", run_activation<shrink, shrink_parameters>),
       activation("Gelu", run_gelu),
+      activation("Swish", run_activation<swish, unit_alpha>),
       prelu(),
   };
+  for (size_t i = 0; i < 2; ++i) rows[i].floats = FloatTypes::kDouble;  // Relu, Clip
   add_softmax_rows(rows);
+  add_gated_rows(rows);
   return rows;
 }
 

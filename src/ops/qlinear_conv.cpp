@@ -267,6 +267,7 @@ std::vector<OpDef> qlinear_conv_rows() {
                       .plan = plan_conv,
                       .run = run_conv,
                       .needs_constant = [](size_t i) { return i == 1 || i == 3; },
+                      .packs_weights = true,
                       .weight_axis = weight_axis,
                       .macs = conv_macs};
   OpDef qlinear = integer;

@@ -22,8 +22,8 @@ constexpr Row kRewrites[] = {
 };
 constexpr Row kRows[] = {
     ops_row(kLayers, "Conv eightfold:Conv Gemm eightfold:Gemm MatMul"),
-    ops_row(kOthers, "Add Mul eightfold:Add eightfold:Mul Concat Where", Trait::kOwn, kBetween),
-    ops_row(kOthers, "LeakyRelu Sigmoid Softmax AveragePool GlobalAveragePool", Trait::kOwn,
+    ops_row(kOthers, "Add Mul eightfold:Add eightfold:Mul Where", Trait::kOwn, kBetween),
+    ops_row(kOthers, "Concat LeakyRelu Sigmoid Softmax AveragePool GlobalAveragePool", Trait::kOwn,
             kAfter),
     ops_row(kOthers,
             "MaxPool Reshape Flatten Squeeze Unsqueeze Transpose Slice Split Gather Expand "

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "quant/cleanup/passes.h"
 #include "quant/convert_pairs.h"
-#include "quant/fuse_cleanup.h"
 #include "quant/fusers/fuser.h"
 #include "quant/lower_compose.h"
 #include "quant/lower_operands.h"
@@ -125,7 +125,7 @@ Graph tidy_foreign(const Graph& source) {
   FoldOptions options;
   options.keeps_pairs = true;
   Graph graph = fold_constants(source, options);
-  remove_pass_throughs(graph);
+  remove_no_ops(graph);
   infer_types(graph);
   normalize_pairs(graph);
   for_each_node(graph, move_stored);

@@ -10,7 +10,8 @@ struct FoldOptions {
   bool keeps_pairs = false;  // QuantizeLinear and DequantizeLinear stay, and so do their integers
 };
 
-// Nodes with bodies, without an implementation, or with a graph output are left.
+// An If with a constant condition becomes its branch. Other nodes with bodies, those without an
+// implementation, with a graph output, or with a result that is no tensor are left.
 Graph fold_constants(const Graph& graph, const FoldOptions& options = {});
 
 }  // namespace eightfold

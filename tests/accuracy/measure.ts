@@ -122,7 +122,7 @@ export async function measureInt8(float: FloatRun, format: Format): Promise<Int8
   const { row, sets } = float;
   const quantized = await quantizeByDefault(
     float.model,
-    calibrationFeeds(sets.calibration, row),
+    calibrationFeeds(float.model, sets.calibration, row),
     format,
   );
   const figures: Record<string, Figures> = {};

@@ -47,7 +47,7 @@ for (const row of kModels) {
   test(`${row.name} by every preset and mode`, { skip }, async (t) => {
     const sets = await row.sets();
     const model = readModel(row.name);
-    const few = pick(sets.calibration, (i) => i < kCalibration);
+    const few = pick(sets.calibration, (i) => i < (row.stream ? 8 : 1) * kCalibration);
     const [feeds] = feedsOf(sets.test, { ...row, batch: 1 });
     const float = await outputsOf(ortWeb, model, feeds!);
     const choices: Omit<QuantizeOptions, 'calibration'>[] = [
@@ -56,7 +56,7 @@ for (const row of kModels) {
     ];
     for (const choice of choices) {
       const name = JSON.stringify(choice);
-      const quantized = await quantizeWith(model, calibrationFeeds(few, row), {
+      const quantized = await quantizeWith(model, calibrationFeeds(model, few, row), {
         biasCorrection: false,
         compareSamples: 0,
         ...choice,
