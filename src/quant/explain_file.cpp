@@ -36,6 +36,7 @@ ValueId data_of(const Graph& graph, const Node& node) {
 
 Explanation explain_file(const Graph& graph) {
   Explanation out;
+  out.backend = "the file";
   const Graph lowered = lower(graph, &out.remarks);
   std::map<std::string, std::string> reasons;
   for (const Remark& remark : out.remarks) reasons[remark.node] = remark.reason;

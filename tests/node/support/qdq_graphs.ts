@@ -148,7 +148,7 @@ export class QdqGraph {
     const same = values.filter(({ dims }) => String(dims) === String(x.dims));
     const y = dice.pick(same);
     const [n, channels, height, width] = x.dims as [number, number, number, number];
-    switch (dice.of(12)) {
+    switch (dice.of(11)) {
       case 0:
         return this.#op('Add', [x.name, y.name], x.dims, 2.2);
       case 1:
@@ -158,12 +158,7 @@ export class QdqGraph {
           kernel_shape: [3, 3],
           pads: [1, 1, 1, 1],
         });
-      case 3:
-        return this.#op('AveragePool', [x.name], x.dims, 1, {
-          kernel_shape: [3, 3],
-          pads: [1, 1, 1, 1],
-        });
-      case 4: {
+      case 3: {
         const scales = this.writer.constant({ dims: [4], data: [1, 1, 2, 2] });
         const dims = [n, channels, height * 2, width * 2];
         return height > 12
@@ -174,21 +169,28 @@ export class QdqGraph {
               nearest_mode: 'floor',
             });
       }
-      case 5: {
+      case 4: {
         const dims = [n, channels * 2, height, width];
         return channels > 8 ? x : this.#op('Concat', [x.name, y.name], dims, 1.1, { axis: 1 });
       }
-      case 6:
+      case 5:
         return this.#op('Transpose', [x.name], [n, channels, width, height], x, {
           perm: [0, 1, 3, 2],
         });
-      case 7:
+      case 6:
         return this.#op('LeakyRelu', [x.name], x.dims, 1, { alpha: { float: 0.1 } });
-      case 8:
+      case 7:
         return this.conv(x, channels, 3, channels);
       default:
         return this.conv(x, dice.pick([4, 6]), dice.pick([1, 3]));
     }
+  }
+
+  averagePool(x: Value): Value {
+    return this.#op('AveragePool', [x.name], x.dims, 1, {
+      kernel_shape: [3, 3],
+      pads: [1, 1, 1, 1],
+    });
   }
 
   /** [N, C, H, W] to scores, by a Gemm or a MatMul. */
