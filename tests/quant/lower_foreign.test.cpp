@@ -1,5 +1,7 @@
 // QDQ files as they are read: groups of several float nodes, moved and four-bit weights become
 // integer operators; what cannot says why. The truth is the file itself, run pair by pair in float.
+#include <algorithm>
+#include <array>
 #include <catch_amalgamated.hpp>
 #include <cmath>
 
@@ -64,6 +66,11 @@ Lowered lowered(const Graph& file) {
   return result;
 }
 
+int compute_count(const Graph& graph, std::string_view op) {
+  return static_cast<int>(std::ranges::count_if(
+      graph.nodes(), [&](NodeId id) { return graph.node(id).op_type == op; }));
+}
+
 // One step at most, and that seldom: the float sums of the file may stand on a tie.
 void check_equal(const Graph& file, const Graph& integers, const Tensor& x) {
   const Tensor want = Session(file).run({{"x", x}})[0].tensor;
@@ -112,7 +119,7 @@ TEST_CASE("the pair between a convolution and a sum keeps them apart", "[lower][
   file.g.output(file.pair(file.g.node("Add", {file.pair(conv), q})));
   const auto [graph, remarks] = lowered(file.g.build());
   CHECK(count_ops(graph, "QLinearConv") == 1);
-  CHECK(count_ops(graph, "QLinearAdd", kMicrosoftDomain) == 1);
+  CHECK(count_ops(graph, "QLinearAdd", "com.microsoft") == 1);
   CHECK(remarks.empty());
 }
 
@@ -140,19 +147,35 @@ TEST_CASE("a stored weight that is transposed and a sum behind MatMul: one QGemm
     const ValueId q = file.pair(file.g.input("x", {5, 8}), 0.02f);
     const ValueId w = file.g.node("Transpose", {file.weight(DType::kInt8, {6, 8}, 0)},
                                   {{"perm", std::vector<int64_t>{1, 0}}});
+    const ValueId product = file.g.node("MatMul", {q, w});
     const ValueId bias =
         stored_bias ? file.dequantized(file.g.constant(u8({6}, {0, 50, 100, 128, 200, 255}), "b"),
                                        Tensor::scalar(0.01f), Tensor::scalar(uint8_t{128}))
                     : file.g.constant(noise({6}), "b");
-    const ValueId product = file.g.node("MatMul", {q, w});
     file.g.output(file.pair(file.g.node("Add", {bias, product})));
     const Graph source = file.g.build();
     const auto [graph, remarks] = lowered(source);
     INFO(to_text(graph));
-    CHECK(count_ops(graph, "QGemm", kMicrosoftDomain) == 1);
+    CHECK(count_ops(graph, "QGemm", "com.microsoft") == 1);
     CHECK(count_ops(graph, "Transpose") == 0);
     CHECK(remarks.empty());
     check_equal(source, graph, noise({5, 8}, -2, 2, 7));
+  }
+}
+
+TEST_CASE("a product of more than two axes and its bias are rows of a QGemm", "[lower][foreign]") {
+  for (const int64_t batch : {int64_t{2}, int64_t{-1}}) {
+    File file;
+    const ValueId q = file.pair(file.g.input("x", {batch, 3, 8}), 0.02f);
+    const ValueId product = file.g.node("MatMul", {q, file.weight(DType::kInt8, {8, 6}, 1)});
+    const ValueId sum = file.g.node("Add", {product, file.g.constant(noise({6}), "b")});
+    file.g.output(file.pair(file.g.node("Relu", {sum})));
+    const Graph source = file.g.build();
+    const auto [graph, remarks] = lowered(source);
+    INFO(to_text(graph));
+    CHECK(compute_count(graph, "QGemm") == 1);
+    CHECK(remarks.empty());
+    check_equal(source, graph, noise({2, 3, 8}, -2, 2, 11));
   }
 }
 
