@@ -46,8 +46,8 @@ Explanation explain_file(const Graph& graph) {
     NodeExplanation row;
     row.node = display_name(lowered, id);
     row.op_type = row.runs_as = op_identity(node);
-    row.makes_data = computes(lowered, id);
     row.quantized = takes_bytes(lowered, node);
+    row.makes_data = row.quantized || computes(lowered, id);
     row.mode = row.quantized ? "static" : "float";
     row.kernel = kernel_of(lowered, id);
     if (row.quantized) {

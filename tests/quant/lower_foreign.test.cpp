@@ -1,7 +1,6 @@
 // QDQ files as they are read: groups of several float nodes, moved and four-bit weights become
 // integer operators; what cannot says why. The truth is the file itself, run pair by pair in float.
 #include <algorithm>
-#include <array>
 #include <catch_amalgamated.hpp>
 #include <cmath>
 
@@ -179,6 +178,22 @@ TEST_CASE("a product of more than two axes and its bias are rows of a QGemm", "[
   }
 }
 
+TEST_CASE("Resize by float scales moves integers", "[lower][foreign]") {
+  File file;
+  const ValueId q = file.pair(file.g.input("x", {1, 2, 3, 3}));
+  const ValueId scales = file.g.constant(f32({4}, {1, 1, 2, 2}), "scales");
+  file.g.output(
+      file.pair(file.g.node("Resize", {q, kNone, scales},
+                            {{"mode", std::string("nearest")},
+                             {"coordinate_transformation_mode", std::string("asymmetric")},
+                             {"nearest_mode", std::string("floor")}})));
+  const Graph source = file.g.build();
+  const auto [graph, remarks] = lowered(source);
+  CHECK(graph.nodes().size() == 3);
+  CHECK(remarks.empty());
+  check_equal(source, graph, noise({1, 2, 3, 3}, -2, 2, 12));
+}
+
 TEST_CASE("weights of four bits run on the kernels of eight", "[lower][foreign]") {
   for (DType dtype : {DType::kInt4, DType::kUint4}) {
     File file;
@@ -214,7 +229,7 @@ TEST_CASE("what has no integer kernel stays float and says why", "[lower][foreig
   File file;
   const ValueId x = file.g.input("x", {5, 8});
   const ValueId scale = file.g.constant(Tensor::scalar(0.0002f), "s");
-  const ValueId zero = file.g.constant(integer_tensor(DType::kInt16, {}, std::array{0}), "z");
+  const ValueId zero = file.g.constant(Tensor::scalar(int16_t{0}), "z");
   const ValueId wide = file.g.node("DequantizeLinear",
                                    {file.g.node("QuantizeLinear", {x, scale, zero}), scale, zero});
   const ValueId first = file.g.node("MatMul", {wide, file.weight(DType::kInt8, {8, 8}, 1)});
