@@ -14,13 +14,6 @@ val names_of(const Graph& graph, std::span<const ValueId> ids) {
   return names_to_js(names);
 }
 
-bool has_pairs(const Graph& graph) {
-  for (NodeId id : graph.nodes()) {
-    if (graph.node(id).op_type == "DequantizeLinear") return true;
-  }
-  return false;
-}
-
 // What runs: float models fused, QDQ models lowered, whoever made them.
 Graph runnable(const ModelHandle& model) {
   const Graph& graph = model.graph;

@@ -58,6 +58,9 @@ ModelHandle convert_model(const PreparedHandle& prepared, const std::string& opt
 
 std::string explain_model(const ModelHandle& model, const std::string& backend_json,
                           const std::string& options_json) {
+  if (stage_of(model.graph) == Stage::kQuantized || stage_of(model.graph) == Stage::kLowered) {
+    return to_json(explain_file(model.graph), /*indent=*/-1);
+  }
   const BackendConfig backend = backend_from_json(backend_json);
   // Nodes to exclude are named as in the fused model.
   const bool is_fused = model.graph.stage != Stage::kFloat;

@@ -130,6 +130,11 @@ class Lowering {
 
 }  // namespace
 
+bool has_pairs(const Graph& graph) {
+  return std::ranges::any_of(graph.nodes(),
+                             [&](NodeId id) { return is_dequantize(graph.node(id)); });
+}
+
 Graph lower(const Graph& quantized, Remarks* remarks) { return Lowering(quantized, remarks).run(); }
 
 }  // namespace eightfold

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "quant/convert_pairs.h"
 #include "quant/fusers/fuser.h"
 #include "quant/lower_operands.h"
 #include "quant/unfold.h"
@@ -48,6 +49,14 @@ bool same_shapes(const Graph& graph, ValueId a, ValueId b) {
          });
 }
 
+// The node makes what `old` made, in its place: all that is read is there by then.
+void replace_by(Graph& graph, NodeId old, Node node, std::vector<ValueId> inputs) {
+  const ValueId output = graph.node(old).output(0);
+  const NodeId id = graph.insert_before(old, std::move(node), std::move(inputs), {kNone});
+  graph.erase_node(old);
+  graph.set_output(id, 0, output);
+}
+
 bool compose_residual(Graph& graph, NodeId add, size_t side) {
   const ValueId sum = graph.node(add).input(side), other = graph.node(add).input(1 - side);
   const NodeId conv = layer_before(graph, sum, "Conv");
@@ -59,10 +68,7 @@ bool compose_residual(Graph& graph, NodeId add, size_t side) {
   fused.domain = std::string(kEightfoldDomain);
   fused.op_type = "ConvAdd";
   graph.erase_node(conv);
-  const ValueId output = graph.node(add).output(0);
-  const NodeId id = graph.insert_before(add, std::move(fused), inputs, {kNone});
-  graph.erase_node(add);
-  graph.set_output(id, 0, output);
+  replace_by(graph, add, std::move(fused), inputs);
   return true;
 }
 
@@ -74,6 +80,55 @@ bool is_row(Graph& graph, ValueId value, int64_t n) {
          tensor->shape().back() == n;
 }
 
+// [..., K] of MatMul as the rows that Gemm takes: the leading dims, -1 for one that is not known;
+// empty when more are.
+std::vector<int64_t> leading_dims(const Dims& dims) {
+  std::vector<int64_t> leading;
+  for (size_t i = 0; i + 1 < dims.size(); ++i) {
+    leading.push_back(dims[i].known() ? dims[i].value : -1);
+  }
+  return std::ranges::count(leading, -1) > 1 ? std::vector<int64_t>{} : leading;
+}
+
+// Reshape on integers, in front of `before` or behind `after`.
+NodeId reshape_integers(Graph& graph, Place place, ValueId from, std::vector<int64_t> shape,
+                        ValueId to) {
+  Node node;
+  node.op_type = "Reshape";
+  node.name = graph.value(to).name + "_Reshape";
+  const auto rank = static_cast<int64_t>(shape.size());
+  const ValueId dims = graph.add_initializer(graph.unique_name(node.name + "_shape"),
+                                             Tensor::of<int64_t>({rank}, shape));
+  return place_node(graph, place, std::move(node), {from, dims}, {to});
+}
+
+// The integers of `a`, as rows, dequantized again.
+ValueId as_rows(Graph& graph, ValueId a, int64_t k, NodeId before) {
+  const Operand operand = *dequantized_operand(graph, a);
+  const std::string name = graph.value(operand.data).name;
+  const ValueId rows =
+      graph.add_value(graph.unique_name(name + "_rows"), {operand.dtype, std::nullopt, {}});
+  reshape_integers(graph, {.before = before}, operand.data, {-1, k}, rows);
+  const ValueId floats = graph.add_value(graph.unique_name(name + "_rows_dequantized"),
+                                         {DType::kFloat32, std::nullopt, {}});
+  add_dequantize(graph, {.before = before}, rows, {operand.scale, operand.zero_point}, -1, floats,
+                 name + "_rows");
+  return floats;
+}
+
+// What follows a value up to its QuantizeLinear works on rows; the integers get their shape back.
+void shape_behind(Graph& graph, ValueId value, std::vector<int64_t> shape) {
+  NodeId next = kNone;
+  do {
+    graph.value(value).type.dims.reset();
+    next = graph.value(value).uses()[0].node;
+    value = graph.node(next).output(0);
+  } while (!is_quantize(graph.node(next)));
+  const ValueId rows = split_output(graph, next, "_rows");
+  graph.value(rows).type.dims.reset();
+  reshape_integers(graph, {.after = next}, rows, std::move(shape), value);
+}
+
 bool compose_bias(Graph& graph, NodeId add, size_t side) {
   const ValueId sum = graph.node(add).input(side), row = graph.node(add).input(1 - side);
   const NodeId matmul = layer_before(graph, sum, "MatMul");
@@ -81,13 +136,19 @@ bool compose_bias(Graph& graph, NodeId add, size_t side) {
   const ValueId a = graph.node(matmul).input(0), b = graph.node(matmul).input(1);
   const Tensor* weight = graph.constant(dequantized_operand(graph, b)->data);
   const auto& dims = graph.value(a).type.dims;
-  if (!weight || weight->rank() != 2 || !dims || dims->size() != 2 ||
-      !is_row(graph, row, weight->shape()[1])) {
-    return false;
-  }
-  graph.node(matmul).op_type = "Gemm";
-  graph.set_inputs(matmul, {a, b, row});
-  replace_producer(graph, add, matmul);
+  if (!weight || weight->rank() != 2 || !dims || dims->size() < 2) return false;
+  const int64_t k = weight->shape()[0], n = weight->shape()[1];
+  std::vector<int64_t> shape = leading_dims(*dims);
+  if (shape.empty() || !is_row(graph, row, n)) return false;
+  const bool is_matrix = shape.size() == 1;
+  const ValueId output = graph.node(add).output(0);
+  const ValueId rows = is_matrix ? a : as_rows(graph, a, k, add);
+  Node gemm = graph.node(matmul);
+  gemm.op_type = "Gemm";
+  graph.erase_node(matmul);
+  replace_by(graph, add, std::move(gemm), {rows, b, row});
+  shape.push_back(n);
+  if (!is_matrix) shape_behind(graph, output, std::move(shape));
   return true;
 }
 

@@ -39,7 +39,19 @@ export function message(fields: readonly Field[]): Uint8Array {
 const floatField = (number: number, value: number) =>
   join([Uint8Array.from(varint((number << 3) | 5)), new Uint8Array(Float32Array.of(value).buffer)]);
 
-export const kDataTypes = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, string: 8, bool: 9 };
+export const kDataTypes = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  string: 8,
+  bool: 9,
+  uint4: 21,
+  int4: 22,
+};
 export type DataType = keyof typeof kDataTypes;
 
 export interface TensorSpec {
@@ -52,6 +64,13 @@ export interface TensorSpec {
 
 function rawData(type: DataType, data: readonly number[]): Uint8Array {
   if (type === 'int64') return new Uint8Array(BigInt64Array.from(data.map(BigInt)).buffer);
+  if (type === 'uint16' || type === 'int16') return new Uint8Array(Int16Array.from(data).buffer);
+  if (type === 'uint4' || type === 'int4') {
+    // Two in a byte, the first in its low half.
+    return Uint8Array.from({ length: Math.ceil(data.length / 2) }, (_, i) => {
+      return (data[2 * i]! & 15) | (((data[2 * i + 1] ?? 0) & 15) << 4);
+    });
+  }
   if (type === 'int32') return new Uint8Array(Int32Array.from(data).buffer);
   if (type === 'float32') return new Uint8Array(Float32Array.from(data).buffer);
   return Uint8Array.from(data);
@@ -126,12 +145,13 @@ function nodeMessage({ op, inputs, outputs, name, domain, attributes = {} }: Nod
 
 export interface ValueSpec {
   type?: DataType;
-  dims: (number | string)[];
+  /** Absent: not even the rank is told. */
+  dims?: (number | string)[];
 }
 
 function valueInfo(name: string, { type = 'float32', dims }: ValueSpec): Uint8Array {
   const shape = message(
-    dims.map((dim) => [1, message([[typeof dim === 'number' ? 1 : 2, dim]])] as const),
+    (dims ?? []).map((dim) => [1, message([[typeof dim === 'number' ? 1 : 2, dim]])] as const),
   );
   return message([
     [1, name],
@@ -142,7 +162,7 @@ function valueInfo(name: string, { type = 'float32', dims }: ValueSpec): Uint8Ar
           1,
           message([
             [1, kDataTypes[type]],
-            [2, shape],
+            [2, dims ? shape : undefined],
           ]),
         ],
       ]),
@@ -168,10 +188,20 @@ export function onnxModel(spec: ModelSpec): Uint8Array {
     ...Object.entries(inputs).map(([name, value]) => [11, valueInfo(name, value)] as const),
     ...Object.entries(outputs).map(([name, value]) => [12, valueInfo(name, value)] as const),
   ]);
+  const domains = [...new Set(nodes.flatMap(({ domain }) => domain || []))];
   return message([
-    [1, 8],
+    [1, opset > 20 ? 10 : 8],
     [2, 'onnx_builder'],
     [7, graph],
     [8, message([[2, opset]])],
+    ...domains.map((domain) => {
+      return [
+        8,
+        message([
+          [1, domain],
+          [2, 1],
+        ]),
+      ] as const;
+    }),
   ]);
 }
