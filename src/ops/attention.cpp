@@ -79,12 +79,9 @@ struct AttentionPlan {
 }
 
 OpState plan_attention(PlanContext& context) {
-  for (size_t i = 0; i < kValidKeys; ++i) {
-    const bool is_bool =
-        i == kMask && context.has_input(i) && context.inputs[i].dtype == DType::kBool;
-    if (context.has_input(i) && !is_bool && context.inputs[i].dtype != DType::kFloat32) {
-      refuse_dtype(context, context.inputs[i].dtype);
-    }
+  require_floats(context, {0, 1, 2, kPastKey, kPastValue});
+  if (context.has_input(kMask) && context.inputs[kMask].dtype != DType::kBool) {
+    require_floats(context, {kMask});
   }
   std::optional<HeadsShape> parts[3];
   for (size_t i = 0; i < 3; ++i) {
@@ -204,6 +201,20 @@ std::optional<HeadsShape> heads_shape(std::span<const int64_t> shape, int64_t he
   return HeadsShape{shape[0], heads, shape[1], shape[2] / heads};
 }
 
+bool past_fits(const PlanContext& context, size_t i, const HeadsShape& heads) {
+  const Shape& past = context.inputs[i].shape;
+  return past.size() == 4 && past[0] == heads.batch && past[1] == heads.heads &&
+         past[3] == heads.size;
+}
+
+void require_floats(const PlanContext& context, std::initializer_list<size_t> inputs) {
+  for (const size_t i : inputs) {
+    if (context.has_input(i) && context.inputs[i].dtype != DType::kFloat32) {
+      refuse_dtype(context, context.inputs[i].dtype);
+    }
+  }
+}
+
 void copy_heads(const Heads& from, const HeadRows& rows, HeadsOf<float> to) {
   for (int64_t b = 0; b < rows.batch; ++b) {
     for (int64_t h = 0; h < rows.heads; ++h) {
@@ -258,6 +269,8 @@ std::vector<OpDef> attention_ops() {
   std::vector<OpDef> rows;
   add_onnx_attention_rows(rows);
   add_linear_attention_rows(rows);
+  add_multi_head_rows(rows);
+  add_grouped_rows(rows);
   add_rotary_rows(rows);
   return rows;
 }

@@ -26,10 +26,13 @@ struct Equation {
   std::optional<std::string> result;
 };
 
-template <typename Context>
-Equation parse(const Context& context) {
+[[noreturn]] void refuse(ErrorCode code, std::string message) {
+  throw Error(code, std::move(message));
+}
+
+Equation parse(const Node& node) {
   std::string text;
-  for (const char c : context.node.string_attribute("equation", "")) {
+  for (const char c : node.string_attribute("equation", "")) {
     if (!std::isspace(static_cast<unsigned char>(c))) text += c;
   }
   Equation equation;
@@ -53,7 +56,7 @@ Equation parse(const Context& context) {
   };
   if (!std::ranges::all_of(equation.terms, is_valid) ||
       (equation.result && !is_valid(*equation.result))) {
-    context.fail(ErrorCode::kInvalidAttribute, "equation '" + text + "'");
+    refuse(ErrorCode::kInvalidAttribute, "equation '" + text + "'");
   }
   return equation;
 }
@@ -81,20 +84,19 @@ struct Form {
 };
 
 // Fails when an operand's rank does not fit its term.
-template <typename Context>
-Form form_of(const Context& context, std::span<const size_t> ranks) {
-  const Equation equation = parse(context);
+Form form_of(const Node& node, std::span<const size_t> ranks) {
+  const Equation equation = parse(node);
   Form form;
   if (ranks.size() != equation.terms.size()) {
-    context.fail(ErrorCode::kInvalidAttribute,
-                 "the equation has " + std::to_string(equation.terms.size()) + " terms");
+    refuse(ErrorCode::kInvalidAttribute,
+           "the equation has " + std::to_string(equation.terms.size()) + " terms");
   }
   size_t hidden = 0;
   for (size_t i = 0; i < ranks.size(); ++i) {
     const std::string& term = equation.terms[i];
     if (ranks[i] < letters(term) || (ranks[i] > letters(term) && !has_ellipsis(term))) {
-      context.fail(ErrorCode::kInvalidShape, "input " + std::to_string(i) + " has rank " +
-                                                 std::to_string(ranks[i]) + " for '" + term + "'");
+      refuse(ErrorCode::kInvalidShape, "input " + std::to_string(i) + " has rank " +
+                                           std::to_string(ranks[i]) + " for '" + term + "'");
     }
     form.terms.push_back(labels_of(term, ranks[i] - letters(term)));
     hidden = std::max(hidden, ranks[i] - letters(term));
@@ -122,7 +124,7 @@ void infer_einsum(InferContext& context) {
     if (!context.dims(i)) return context.set_output(0, context.dtype(0), std::nullopt);
     ranks.push_back(context.dims(i)->size());
   }
-  const Form form = form_of(context, ranks);
+  const Form form = form_of(context.node, ranks);
   std::map<int, Dim> dims;
   for (size_t i = 0; i < ranks.size(); ++i) {
     for (size_t axis = 0; axis < ranks[i]; ++axis) {
@@ -152,12 +154,12 @@ struct EinsumPlan {
   // As a matrix product: for each of `batch`, [m, k] x [k, n]; m, n, k are at most one label each.
   bool is_product = false;
   int64_t m = 1, n = 1, k = 1;
-  int64_t a_m = 0, a_k = 0, b_k = 0, b_n = 0, y_m = 0, y_n = 0;
+  int64_t a_m = 0, b_k = 0, b_n = 0;
   size_t batch = 0;  // leading labels of dims
 };
 
 // A label of the result may be in both operands (batch) or in one; summed labels are in both.
-// The last of m and of n may stand in either order; only single labels are taken.
+// Only single labels are taken for m, n and k, in the order in which a GEMM writes them.
 bool as_product(EinsumPlan& plan) {
   if (plan.strides.size() != 2 || plan.dims.size() != plan.outer + 1) return false;
   const Shape &a = plan.strides[0], &b = plan.strides[1];
@@ -165,7 +167,6 @@ bool as_product(EinsumPlan& plan) {
   if (a[k] == 0 || b[k] == 0 || plan.outer < 2) return false;
   const size_t last = plan.outer - 1, before = plan.outer - 2;
   const bool straight = a[before] != 0 && b[before] == 0 && a[last] == 0 && b[last] != 0;
-  // m along the rows of the result; were it the other way, the result would be transposed.
   if (!straight || a[k] != 1) return false;
   plan.batch = before;
   plan.m = plan.dims[before];
@@ -187,7 +188,7 @@ OpState plan_einsum(PlanContext& context) {
     if (input.dtype != dtype) refuse_dtype(context, input.dtype);
     ranks.push_back(input.shape.size());
   }
-  const Form form = form_of(context, ranks);
+  const Form form = form_of(context.node, ranks);
   Labels order = form.result;
   for (const Labels& labels : form.terms) {
     for (const int label : labels) {
@@ -283,6 +284,23 @@ void run_einsum(RunContext& context) {
       context.inputs[0].dtype, [&](auto tag) { run_loop<decltype(tag)>(context, plan); });
 }
 
+// One per index of the whole loop.
+int64_t einsum_macs(const Node& node, std::span<const Shape> inputs, std::span<const Shape>) {
+  std::vector<size_t> ranks;
+  for (const Shape& input : inputs) ranks.push_back(input.size());
+  const Form form = form_of(node, ranks);
+  std::map<int, int64_t> dims;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    for (size_t axis = 0; axis < ranks[i]; ++axis) {
+      int64_t& dim = dims[form.terms[i][axis]];
+      dim = std::max(dim, inputs[i][axis]);
+    }
+  }
+  int64_t count = inputs.size() > 1 ? 1 : 0;
+  for (const auto& [label, dim] : dims) count *= dim;
+  return count;
+}
+
 }  // namespace
 
 OpDef einsum_row() {
@@ -292,7 +310,8 @@ OpDef einsum_row() {
           .inputs = {Role::kActivation},
           .infer = infer_einsum,
           .plan = plan_einsum,
-          .run = run_einsum};
+          .run = run_einsum,
+          .macs = einsum_macs};
 }
 
 }  // namespace eightfold

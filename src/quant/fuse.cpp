@@ -7,6 +7,7 @@
 #include <set>
 
 #include "ops/op.h"
+#include "ops/split_fused.h"
 #include "quant/cleanup/cleanup.h"
 #include "quant/data_inputs.h"
 #include "quant/fuse_getters.h"
@@ -122,6 +123,8 @@ struct Fusing::Impl {
        FuseCustomConfig custom_config)
       : graph(float_graph), backend(config), custom(std::move(custom_config)) {
     name_nodes(graph);
+    infer_types(graph);
+    split_fused(graph);
     settle_listed_weights(graph, &remarks);
     infer_types(graph);
     clean_up(graph, backend, &remarks);

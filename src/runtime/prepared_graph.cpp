@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "ops/evaluate.h"
+#include "ops/split_fused.h"
 
 namespace eightfold {
 namespace {
@@ -95,6 +96,7 @@ bool only_packed(const PreparedGraph& prepared, ValueId id) {
 
 PreparedGraph::PreparedGraph(Graph source) : graph(std::move(source)) {
   infer_types(graph);
+  if (split_fused(graph) > 0) infer_types(graph);
   nodes.resize(static_cast<size_t>(graph.node_slots()));
   for (ValueId id = 0; id < graph.value_count(); ++id) {
     if (const Tensor* tensor = graph.constant(id)) constants.emplace(id, *tensor);
