@@ -60,6 +60,7 @@ RecurrentShape recurrent_shape(const PlanContext& context, const RecurrentAttrib
 // Lengths as the op got them, or null. Throws kInvalidData on one outside 0..steps.
 const int32_t* sequence_lengths(const RunContext& context, const RecurrentShape& shape);
 
+OpDef dynamic_quantize_lstm_row();  // recurrent_dynamic.cpp
 int64_t recurrent_macs(const Node& node, std::span<const Shape> inputs,
                        std::span<const Shape> outputs);
 

@@ -24,6 +24,8 @@ struct CellActivation {
     kElu,
     kSoftsign,
     kSoftplus,
+    kTanhRational,  // Tanh and Sigmoid with the bits of ONNX Runtime
+    kSigmoidRational,
   };
   Kind kind = Kind::kTanh;
   float alpha = 0, beta = 0;
@@ -34,6 +36,9 @@ struct CellActivation {
 // kInvalidAttribute on an unknown name, or when there are not `count` of them.
 std::vector<CellActivation> cell_activations(const Node& node,
                                              std::span<const char* const> defaults, size_t count);
+
+// The same with the rational forms where there are such.
+CellActivation as_rational(CellActivation activation);
 
 // In place; NaN stays NaN.
 void apply(const CellActivation& activation, float* values, int64_t count);

@@ -14,6 +14,11 @@ void add_product(const float* a, const float* b, int64_t n, float* to) {
   for (int64_t i = 0; i < n; ++i) to[i] += a[i] * b[i];
 }
 
+void add_late_bias(const CellRow& row, int64_t gate, int64_t count, float* gates) {
+  const int64_t first = gate * row.hidden;
+  if (row.late_bias) add(row.late_bias + first, count * row.hidden, gates + first);
+}
+
 // The clip is on what gate activations read, not on what h reads of the cell state: so does ONNX
 // Runtime. NaN passes.
 void activate(const CellRow& row, size_t function, float* values, int64_t n) {
@@ -40,9 +45,12 @@ void lstm_step(const CellRow& row, float* gates, const float* products, float* h
   if (row.peepholes) {
     add_product(row.peepholes, c, n, i);
     add_product(row.peepholes + 2 * n, c, n, f);
+    add_late_bias(row, kLstmInput, 1, gates);
+    add_late_bias(row, kLstmForget, 2, gates);
     activate(row, 0, i, n);
     activate(row, 0, f, n);
   } else {
+    add_late_bias(row, kLstmInput, 4, gates);
     activate(row, 0, gates, 3 * n);  // i, o and f lie side by side
   }
   activate(row, 1, g, n);
@@ -50,6 +58,7 @@ void lstm_step(const CellRow& row, float* gates, const float* products, float* h
   for (int64_t j = 0; j < n; ++j) c[j] = f[j] * c[j] + i[j] * g[j];
   if (row.peepholes) {
     add_product(row.peepholes + n, c, n, o);
+    add_late_bias(row, kLstmOutput, 1, gates);
     activate(row, 0, o, n);
   }
   std::copy_n(c, n, h);

@@ -17,6 +17,8 @@ struct CellRow {
   std::span<const CellActivation, 3> functions;
   const float* peepholes;  // [3 * hidden], i o f, or null
   int64_t hidden;
+  const float* late_bias =
+      nullptr;  // LSTM: [4 * hidden] to add last, where the order of sums counts
 };
 
 // gates: X's products [gate_count * hidden], overwritten; products: those of H, alike.

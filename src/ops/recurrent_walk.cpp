@@ -126,7 +126,8 @@ class Walk {
     const float* peepholes = context_.has_input(kP) && attributes_.kind == CellKind::kLstm
                                  ? context_.inputs[kP].as<float>() + direction_ * 3 * shape_.hidden
                                  : nullptr;
-    const CellRow row{attributes_, attributes_.activations[index], peepholes, shape_.hidden};
+    const CellRow row{attributes_, attributes_.activations[index], peepholes, shape_.hidden,
+                      products_.late_bias()};
     const int64_t hidden = shape_.hidden;
     if (resets_first(attributes_)) {
       products_.of_hidden(Part::kFirstTwo, h_, shape_.batch, recurrent_);
@@ -170,9 +171,10 @@ bool resets_first(const RecurrentAttributes& attributes) {
   return attributes.kind == CellKind::kGru && !attributes.linear_before_reset;
 }
 
+int64_t walk_rows(const RecurrentShape& shape) { return shape.batch * chunk_steps(shape); }
+
 int64_t walk_scratch(const RecurrentShape& shape) {
-  const int64_t rows = shape.batch * (1 + chunk_steps(shape));
-  return 3 * shape.batch * shape.hidden + rows * shape.gates;
+  return 3 * shape.batch * shape.hidden + (shape.batch + walk_rows(shape)) * shape.gates;
 }
 
 void walk_recurrent(RunContext& context, const RecurrentAttributes& attributes,

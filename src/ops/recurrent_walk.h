@@ -22,11 +22,14 @@ class GateProducts {
   // The same of H and R, all gates; or in two parts: z and r, then the hidden gate.
   enum class Part : uint8_t { kAll, kFirstTwo, kLast };
   virtual void of_hidden(Part part, const float* h, int64_t rows, float* products) = 0;
+  // What `of_input` leaves to be added last (recurrent_cell.h), or null.
+  virtual const float* late_bias() const { return nullptr; }
 };
 
 // GRU's reset comes before its product: two parts.
 bool resets_first(const RecurrentAttributes& attributes);
 
+int64_t walk_rows(const RecurrentShape& shape);     // the most that of_input is asked for at once
 int64_t walk_scratch(const RecurrentShape& shape);  // floats
 void walk_recurrent(RunContext& context, const RecurrentAttributes& attributes,
                     const RecurrentShape& shape, GateProducts& products, float* scratch);
