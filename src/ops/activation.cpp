@@ -176,6 +176,10 @@ constexpr QuantizedForm unary_form(std::string_view op_type) {
   return {QuantizedOperands::kUnary, kMicrosoftDomain, op_type};
 }
 
+constexpr QuantizedForm own_form(std::string_view op_type) {
+  return {QuantizedOperands::kUnary, kEightfoldDomain, op_type};
+}
+
 OpDef activation(std::string_view op_type, void (*run)(RunContext&), QuantizedForm form = {},
                  Observation observation = {}) {
   OpDef row;
@@ -200,7 +204,7 @@ OpDef leaky_relu_row() {
 }
 
 OpDef prelu() {
-  OpDef row = activation("PRelu", run_prelu);
+  OpDef row = activation("PRelu", run_prelu, own_form("QLinearPRelu"));
   row.plan = plan_prelu;
   return row;
 }
@@ -215,9 +219,10 @@ std::vector<OpDef> activation_ops() {
       activation("Sigmoid", run_activation<sigmoid, no_parameters>, unary_form("QLinearSigmoid"),
                  kZeroToOne),
       activation("Tanh", run_activation<tanh_of, no_parameters>, {}, kMinusOneToOne),
-      activation("HardSigmoid", run_activation<hard_sigmoid, hard_sigmoid_parameters>, {},
-                 kZeroToOne),
-      activation("HardSwish", run_activation<hard_swish, no_parameters>),
+      activation("HardSigmoid", run_activation<hard_sigmoid, hard_sigmoid_parameters>,
+                 own_form("QLinearHardSigmoid"), kZeroToOne),
+      activation("HardSwish", run_activation<hard_swish, no_parameters>,
+                 own_form("QLinearHardSwish")),
       activation("Elu", run_activation<elu, unit_alpha>),
       activation("Selu", run_activation<selu, selu_parameters>),
       activation("Celu", run_activation<celu, unit_alpha>),

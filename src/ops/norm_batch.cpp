@@ -128,6 +128,7 @@ OpDef batch_norm_row() {
   OpDef row = norm_row("BatchNormalization", LayoutRule::kFollow, plan_batch_norm, run_batch_norm);
   row.infer = infer_batch_norm;
   row.pack = pack_batch_norm;
+  row.quantized = {QuantizedOperands::kUnary, kEightfoldDomain, "QLinearBatchNormalization"};
   return row;
 }
 

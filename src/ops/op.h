@@ -158,7 +158,7 @@ enum class Aliasing : uint8_t {
 enum class QuantizedOperands : uint8_t {
   kNone,      // no int8 form: dequantize - run - quantize
   kDirect,    // the op itself on int8 data; input and output share parameters
-  kUnary,     // X, xs, xz, ys, yz
+  kUnary,     // X, xs, xz, ys, yz, the float op's other inputs
   kBinary,    // A, as, az, B, bs, bz, ys, yz
   kConv,      // x, xs, xz, w, ws, wz, ys, yz, [bias int32]
   kConvAdd,   // x, xs, xz, w, ws, wz, ys, yz, [bias int32], z, zs, zz
@@ -212,6 +212,8 @@ struct OpDef {
   void (*run)(RunContext&) = nullptr;
   QuantizedForm quantized = {};
   Observation observation = {};
+  // Whether this node only moves elements: its int8 form is then the node itself, not `quantized`.
+  bool (*only_moves)(const Node&) = nullptr;
   bool allocates = false;  // run calls RunHost::allocate when an output's shape depends on data
   // How much an error of a negative input shrinks on its way through, for an op that treats the
   // signs differently (LeakyRelu: alpha); null: not at all.
@@ -222,6 +224,10 @@ struct OpDef {
   int64_t (*macs)(const Node&, std::span<const Shape> inputs,
                   std::span<const Shape> outputs) = nullptr;
 
+  QuantizedForm form(const Node& node) const {
+    const bool moves = only_moves && only_moves(node);
+    return moves ? QuantizedForm{QuantizedOperands::kDirect, {}, {}} : quantized;
+  }
   Role role(size_t input) const {
     if (inputs.empty()) return Role::kActivation;
     return inputs[input < inputs.size() ? input : inputs.size() - 1];

@@ -27,7 +27,10 @@ constexpr auto kAfter = QuantizeWhen::kInputQuantized;
 constexpr Row kRows[] = {
     ops_row(kLayers, "Conv eightfold:Conv Gemm eightfold:Gemm MatMul"),
     ops_row(kOthers, "Add Mul eightfold:Add eightfold:Mul", Trait::kOwn, kBetween),
-    ops_row(kOthers, "Concat LeakyRelu Sigmoid AveragePool GlobalAveragePool", Trait::kOwn, kAfter),
+    ops_row(kOthers,
+            "Concat LeakyRelu Sigmoid AveragePool GlobalAveragePool HardSwish eightfold:HardSwish "
+            "HardSigmoid PRelu BatchNormalization",
+            Trait::kOwn, kAfter),
     ops_row(kOthers,
             "Relu Clip MaxPool Reshape Flatten Squeeze Unsqueeze Transpose Slice Split Gather "
             "Expand Tile Pad DepthToSpace SpaceToDepth Resize Upsample Identity Dropout",

@@ -35,7 +35,7 @@ std::optional<ClampedGroup> clamped_group(Graph& graph, NodeId id) {
   if (!bounds || !producer || graph.user_count(input) != 1) return std::nullopt;
   const OpDef* def = find_op(graph, *producer);
   const bool has_integers = def && def->quantized.operands != QuantizedOperands::kNone &&
-                            def->quantized.operands != QuantizedOperands::kDirect;
+                            def->form(*producer).operands != QuantizedOperands::kDirect;
   std::string why;
   const auto output = quantized_operand(graph, graph.node(id).output(0), &why);
   if (!has_integers || !output) return std::nullopt;

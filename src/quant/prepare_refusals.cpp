@@ -58,7 +58,7 @@ std::string why_weights_are_unfit(const Graph& graph, NodeId id, const OpDef& de
 std::string why_form_is_unfit(const Graph& graph, const Node& node) {
   if (node.is("Resize") || node.is("Upsample")) {
     const std::string mode = node.string_attribute("mode", "nearest");
-    if (mode != "nearest") return "it interpolates (" + mode + ") and so makes new values";
+    if (mode == "cubic") return "it interpolates (cubic) and so leaves the range of its input";
   }
   if (node.is("MaxPool") && node.output(1) != kNone) {
     const ValueId indices = node.output(1);

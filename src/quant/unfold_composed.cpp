@@ -12,6 +12,7 @@ namespace eightfold {
 namespace {
 
 constexpr std::string_view kActivation = "activation";
+constexpr std::string_view kIntegerPrefix = "QLinear";
 
 // ---- float
 // The node becomes Conv; what it adds, and then clamps, is a node of its own.
@@ -115,6 +116,14 @@ void set_clamp(Node& node, const IntegerBounds& bounds, float scale, int32_t zer
   if (above) node.set_attribute("activation_max", bound(bounds.hi));
 }
 
+// What the bounds keep of a QuantizeLinear's range.
+void clip_after(Graph& graph, NodeId quantize, const IntegerBounds& bounds) {
+  if (bounds.lo <= bounds.full.quant_min && bounds.hi >= bounds.full.quant_max) return;
+  const ValueId output = graph.node(quantize).output(0);
+  const ValueId inner = split_output(graph, quantize, "_unclamped");
+  add_integer_clip(graph, quantize, inner, output, bounds.lo, bounds.hi);
+}
+
 std::vector<NodeId> split_integer_residual(Graph& graph, NodeId id) {
   const Node& node = graph.node(id);
   const ValueId y_scale = node.input(6), y_zero = node.input(7), bias = node.input(8);
@@ -142,12 +151,24 @@ std::vector<NodeId> split_integer_gemm(Graph& graph, NodeId id) {
   if (y_zero == kNone) return {id};
   const IntegerBounds bounds = take_bounds(graph, id, graph.constant(y_zero)->dtype());
   const NodeId quantize = quantize_output(graph, id, y_scale, y_zero);
-  const bool binds = bounds.lo > bounds.full.quant_min || bounds.hi < bounds.full.quant_max;
-  if (binds) {
-    const ValueId output = graph.node(quantize).output(0);
-    const ValueId inner = split_output(graph, quantize, "_unclamped");
-    add_integer_clip(graph, quantize, inner, output, bounds.lo, bounds.hi);
-  }
+  clip_after(graph, quantize, bounds);
+  return {id};
+}
+
+// QLinear<Op> of qlinear_float.cpp: dequantize, Op, quantize.
+std::vector<NodeId> split_integer_float(Graph& graph, NodeId id) {
+  const Node& node = graph.node(id);
+  const ValueId y_scale = node.input(3), y_zero = node.input(4);
+  const IntegerBounds bounds = take_bounds(graph, id, graph.constant(y_zero)->dtype());
+  std::vector<ValueId> inputs{dequantized(graph, id, 0, -1)};
+  const auto parameters = graph.node(id).inputs().subspan(5);
+  inputs.insert(inputs.end(), parameters.begin(), parameters.end());
+  graph.set_inputs(id, std::move(inputs));
+  Node& op = graph.node(id);
+  op.domain.clear();
+  op.op_type = op.op_type.substr(kIntegerPrefix.size());
+  const NodeId quantize = quantize_output(graph, id, y_scale, y_zero);
+  clip_after(graph, quantize, bounds);
   return {id};
 }
 
@@ -157,6 +178,9 @@ std::vector<NodeId> split_composed(Graph& graph, NodeId id) {
   const Node& node = graph.node(id);
   if (node.op_type == "ConvAdd") return split_residual(graph, id);
   if (node.op_type == "QLinearConvAdd") return split_integer_residual(graph, id);
+  if (node.op_type.starts_with(kIntegerPrefix) && !plain_domain(graph, node.op_type)) {
+    return split_integer_float(graph, id);
+  }
   const bool acts = !node.string_attribute(kActivation, "").empty();
   if (node.op_type == "QGemm" && acts) return split_integer_gemm(graph, id);
   return {};

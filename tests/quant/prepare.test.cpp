@@ -296,10 +296,10 @@ TEST_CASE("reasons that lie in the node", "[prepare]") {
          const ValueId tokens = m.g.input("tokens", {4}, DType::kInt64);
          return m.g.node("Reshape", {tokens, m.g.constant(i64({2, 2}))});
        }},
-      {"interpolation", "it interpolates (linear) and so makes new values",
+      {"interpolation", "it interpolates (cubic) and so leaves the range of its input",
        [](Model& m) {
          const ValueId scales = m.g.constant(f32({4}, {1, 1, 2, 2}));
-         return m.g.node("Resize", {m.conv(m.x), kNone, scales}, {{"mode", std::string("linear")}});
+         return m.g.node("Resize", {m.conv(m.x), kNone, scales}, {{"mode", std::string("cubic")}});
        }},
       {"unknown operator", "the operator is not known",
        [](Model& m) { return m.g.node("NoSuchOp", {m.conv(m.x)}); }},

@@ -56,7 +56,8 @@ std::vector<ArchiveEntry> read_tar_gz(const std::string& path) {
   for (size_t at = 0; at + kBlock <= tar.size();) {
     const auto* header = reinterpret_cast<const char*>(tar.data() + at);
     if (header[0] == '\0') break;
-    const std::string name(header, strnlen(header, 100));
+    std::string name(header, strnlen(header, 100));
+    if (!long_name.empty()) name = std::exchange(long_name, {});
     const std::string prefix(header + 345, strnlen(header + 345, 155));
     const size_t size = std::strtoul(std::string(header + 124, 12).c_str(), nullptr, 8);
     const char kind = header[156];
