@@ -71,10 +71,10 @@ val dims_to_js(const Shape& shape) {
 val data_to_js(const NamedTensor& named) {
   const Tensor& tensor = named.tensor;
   if (tensor.dtype() == DType::kString) return names_to_js(tensor.string_data());
-  if (dtype_name(tensor.dtype()) == "undefined") {
+  if (dtype_from_name(dtype_name(tensor.dtype())) == DType::kUndefined) {
     throw Error(ErrorCode::kInvalidType,
-                "output '" + named.name + "' has an element type that JavaScript has no array for",
-                "Add a Cast to float32 at the end of the model.");
+                "output '" + named.name + "' is of a type that JavaScript has no array for",
+                "Add a node at the end of the model that makes a float32 tensor of it.");
   }
   return bytes_to_js({static_cast<const uint8_t*>(tensor.raw()), tensor.size_bytes()});
 }

@@ -63,6 +63,8 @@ constexpr int64_t kMaxElements = int64_t{1} << 48;
 }  // namespace
 
 std::string_view dtype_name(DType dtype) {
+  if (dtype == DType::kSequence) return "sequence";
+  if (dtype == DType::kOptional) return "optional";
   const DTypeRow* row = find_row(dtype);
   return row ? row->name : "undefined";
 }
@@ -88,6 +90,8 @@ bool is_float(DType dtype) {
 }
 
 bool is_quantized_int8(DType dtype) { return dtype == DType::kUint8 || dtype == DType::kInt8; }
+
+bool is_tensor(DType dtype) { return dtype != DType::kSequence && dtype != DType::kOptional; }
 
 int64_t element_count(std::span<const int64_t> shape) {
   int64_t count = 1;
@@ -190,6 +194,21 @@ Tensor Tensor::strings(Shape shape, std::vector<std::string> values) {
   return tensor;
 }
 
+Tensor Tensor::sequence(std::vector<Tensor> items) {
+  Tensor tensor;
+  tensor.dtype_ = DType::kSequence;
+  tensor.size_ = 1;
+  tensor.items_ = std::make_shared<const std::vector<Tensor>>(std::move(items));
+  return tensor;
+}
+
+Tensor Tensor::none() {
+  Tensor tensor;
+  tensor.dtype_ = DType::kOptional;
+  tensor.size_ = 1;
+  return tensor;
+}
+
 void* Tensor::mutable_raw() {
   if (!buffer_) return nullptr;
   if (buffer_.use_count() > 1 || !buffer_->owned()) {
@@ -203,6 +222,11 @@ void* Tensor::mutable_raw() {
 const std::vector<std::string>& Tensor::string_data() const {
   check_type(DType::kString);
   return *strings_;
+}
+
+const std::vector<Tensor>& Tensor::items() const {
+  check_type(DType::kSequence);
+  return *items_;
 }
 
 Tensor Tensor::reshaped(Shape shape) const {

@@ -46,6 +46,9 @@ enum class DType : int32_t {
   kFloat8e8m0 = 24,
   kUint2 = 25,
   kInt2 = 26,
+  // Ours: values of a run that are no tensors. No file and no caller names them as element types.
+  kSequence = 1001,  // a list of tensors, or of sequences
+  kOptional = 1002,  // an optional that holds nothing; one that holds a value is that value
 };
 
 // "float32", "uint8", ... as onnxruntime-web names them; "undefined" for others.
@@ -56,6 +59,7 @@ DType dtype_from_name(std::string_view name);
 int dtype_bits(DType dtype);
 bool is_float(DType dtype);           // float16, bfloat16, float32, float64
 bool is_quantized_int8(DType dtype);  // uint8 or int8
+bool is_tensor(DType dtype);          // neither a sequence nor an empty optional
 
 using Shape = std::vector<int64_t>;
 
@@ -118,6 +122,8 @@ class Tensor {
   static Tensor allocate(DType dtype, Shape shape);  // zeroed
   static Tensor wrap(DType dtype, Shape shape, std::shared_ptr<Buffer> buffer);
   static Tensor strings(Shape shape, std::vector<std::string> values);
+  static Tensor sequence(std::vector<Tensor> items);
+  static Tensor none();  // an optional that holds nothing
   template <typename T>
   static Tensor of(Shape shape, std::span<const T> values);
   template <typename T>
@@ -150,6 +156,7 @@ class Tensor {
     return {static_cast<T*>(mutable_raw()), static_cast<size_t>(size_)};
   }
   const std::vector<std::string>& string_data() const;
+  const std::vector<Tensor>& items() const;  // of a sequence
   const std::shared_ptr<Buffer>& buffer() const { return buffer_; }
 
   Tensor reshaped(Shape shape) const;  // same buffer; throws kInvalidShape if counts differ
@@ -162,6 +169,7 @@ class Tensor {
   int64_t size_ = 0;
   std::shared_ptr<Buffer> buffer_;
   std::shared_ptr<std::vector<std::string>> strings_;
+  std::shared_ptr<const std::vector<Tensor>> items_;
 };
 
 template <typename T>

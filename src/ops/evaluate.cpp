@@ -12,13 +12,25 @@ namespace {
 // Collects the outputs that a run allocates for itself, and passes bodies on.
 class EvaluationHost final : public RunHost {
  public:
-  EvaluationHost(const NodeRun& run, std::vector<Operand>& outputs)
-      : run_(run), outputs_(outputs) {}
+  EvaluationHost(const NodeRun& run, std::span<const Operand> inputs, std::vector<Operand>& outputs)
+      : run_(run), inputs_(inputs), outputs_(outputs) {}
 
   TensorView allocate(size_t output, DType dtype, Shape shape) override {
     outputs_[output].tensor = Tensor::allocate(dtype, shape);
     outputs_[output].info = {dtype, std::move(shape), Layout::kPlain, true};
     return outputs_[output].view();
+  }
+
+  Tensor input(size_t i) override {
+    return i < inputs_.size() ? with_layout(inputs_[i], Layout::kPlain).tensor : Tensor{};
+  }
+
+  void emit(size_t output, Tensor tensor) override {
+    if (output < outputs_.size()) outputs_[output] = Operand::of(std::move(tensor));
+  }
+
+  void claim(int64_t bytes) override {
+    if (run_.host) run_.host->claim(bytes);
   }
 
   std::vector<Tensor> run_subgraph(std::string_view attribute,
@@ -30,8 +42,20 @@ class EvaluationHost final : public RunHost {
 
  private:
   const NodeRun& run_;
+  std::span<const Operand> inputs_;
   std::vector<Operand>& outputs_;
 };
+
+// Only the rows that say so know what a sequence or an optional is.
+void check_lists(const NodeRun& run, std::span<const Operand> inputs) {
+  if (run.op.takes_lists) return;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (is_tensor(inputs[i].info.dtype)) continue;
+    throw Error(ErrorCode::kInvalidType, "input " + std::to_string(i) + " must be a tensor, not " +
+                                             std::string(dtype_name(inputs[i].info.dtype)))
+        .at(run.node.name, run.node.op_type);
+  }
+}
 
 std::vector<ValueType> types_of(std::span<const Operand> operands) {
   std::vector<ValueType> types;
@@ -120,6 +144,7 @@ OpState pack_node(const OpDef& op, const Node& node, int64_t opset,
 }
 
 std::vector<Operand> evaluate(const NodeRun& run, std::span<const Operand> inputs) {
+  check_lists(run, inputs);
   std::vector<Operand> outputs = infer_outputs(run, inputs);
   check_known(run, outputs);
   const std::vector<Operand> placed = lay_out(run.op, inputs, outputs);
@@ -143,7 +168,7 @@ std::vector<Operand> evaluate(const NodeRun& run, std::span<const Operand> input
     output_views.push_back(output.view());
   }
   const auto scratch = Buffer::allocate(plan.scratch_bytes);
-  EvaluationHost host(run, outputs);
+  EvaluationHost host(run, placed, outputs);
   RunContext context{run.node,   run.opset,   input_views,     output_views,
                      run.packed, state.get(), scratch->data(), host};
   run.op.run(context);

@@ -27,7 +27,7 @@ struct NodeRun {
   const Node& node;
   int64_t opset = 0;
   const void* packed = nullptr;
-  RunHost* host = nullptr;  // for run_subgraph; null: bodies are refused
+  RunHost* host = nullptr;  // for run_subgraph and claim; null: bodies are refused
 };
 
 // Outputs in the layout that the row produces; absent outputs are not present.

@@ -20,6 +20,7 @@ std::vector<OpDef> reduce_ops();       // reduce.cpp: ReduceMean, ArgMax ...
 std::vector<OpDef> composed_ops();     // composed.cpp: operators of later opsets in our own domain
 std::vector<OpDef> recurrent_ops();    // recurrent.cpp: LSTM, GRU, RNN
 std::vector<OpDef> image_ops();        // image.cpp: GridSample, RoiAlign, DeformConv ...
+std::vector<OpDef> control_ops();      // control.cpp: If, Loop, Scan; sequence.cpp
 std::vector<OpDef> quantize_ops();     // quantize.cpp: QuantizeLinear, DequantizeLinear
 std::vector<OpDef>
 qlinear_ops();  // qlinear.cpp: QLinearConv, QGemm, QLinearAdd ... and their eightfold forms

@@ -30,6 +30,17 @@
 namespace eightfold {
 
 // ---------------------------------------------------------------- inference
+// Supplied by whoever infers a node with bodies (If, Loop, Scan).
+class BodyTypes {
+ public:
+  virtual ~BodyTypes() = default;
+  // Types of a body's outputs, given those of its inputs; nullopt when they cannot be told.
+  virtual std::optional<std::vector<ValueType>> infer(std::string_view attribute,
+                                                      std::span<const ValueType> inputs) = 0;
+  // The inputs of the last infer do not hold for every run of that body: forget what it found.
+  virtual void discard(std::string_view attribute) = 0;
+};
+
 // Types of the inputs as far as known; constants are initializers or values
 // that the planner has already computed (shape arithmetic).
 class InferContext {
@@ -39,6 +50,7 @@ class InferContext {
 
   const Node& node;
   int64_t opset;
+  BodyTypes* bodies = nullptr;  // null: nothing is known of the bodies' outputs
 
   size_t input_count() const { return inputs_.size(); }
   size_t output_count() const { return outputs_.size(); }
@@ -103,9 +115,17 @@ class RunHost {
   virtual ~RunHost() = default;
   // Storage for an output whose shape was not known to the plan (plain layout).
   virtual TensorView allocate(size_t output, DType dtype, Shape shape) = 0;
-  // Runs a body of the node (If, Loop, Scan) with the given values for its inputs.
+  // Input i with what a view cannot carry (sequences, strings); plain layout; shares the bytes.
+  virtual Tensor input(size_t i) = 0;
+  // Hands over an output whose shape, or whose being a tensor, was not known to the plan.
+  virtual void emit(size_t output, Tensor tensor) = 0;
+  // Runs a body of the node (If, Loop, Scan) with the given values for its inputs. The outputs own
+  // their bytes.
   virtual std::vector<Tensor> run_subgraph(std::string_view attribute,
                                            std::span<const Tensor> inputs) = 0;
+  // Counts bytes that a run gathers before it emits them (a Loop's scan outputs) against the
+  // memory limit of the session; throws kOutOfMemory past it.
+  virtual void claim(int64_t bytes) = 0;
 };
 
 struct RunContext {
@@ -214,7 +234,9 @@ struct OpDef {
   Observation observation = {};
   // Whether this node only moves elements: its int8 form is then the node itself, not `quantized`.
   bool (*only_moves)(const Node&) = nullptr;
-  bool allocates = false;  // run calls RunHost::allocate when an output's shape depends on data
+  // run calls RunHost::allocate or emit when an output's shape depends on data.
+  bool allocates = false;
+  bool takes_lists = false;  // sequences and optionals besides tensors, by RunHost::input
   // How much an error of a negative input shrinks on its way through, for an op that treats the
   // signs differently (LeakyRelu: alpha); null: not at all.
   float (*negative_gain)(const Node&) = nullptr;
