@@ -38,6 +38,10 @@ export interface FloatRun {
 export interface Int8Run {
   readonly format: Format;
   readonly bytes: number;
+  /** Of all multiply-accumulates, in percent; those that may stay in float count as well. */
+  readonly share: number;
+  /** Of each output that is a signal, against float, in dB. */
+  readonly sqnr: Readonly<Record<string, number>>;
   readonly figures: Readonly<Record<string, Figures>>;
   readonly verdicts: readonly PlacedVerdict[];
   readonly layers: readonly LayerReport[];
@@ -79,17 +83,29 @@ export async function measureFloat(row: ModelRow): Promise<FloatRun> {
   return { ...run, quoted: await quotedVerdicts(run) };
 }
 
+function likeness(
+  signals: readonly string[],
+  wanted: readonly Answer[],
+  got: readonly Answer[],
+): Record<string, number> {
+  return Object.fromEntries(
+    signals.map((name) => {
+      const sqnr = new Sqnr();
+      for (const [i, answer] of wanted.entries()) sqnr.add(answer[name]!, got[i]![name]!);
+      return [name, sqnr.decibels];
+    }),
+  );
+}
+
 /** Our Session against onnxruntime-web on the same int8 file. */
 function runtimesAgree(
   { signals, choice }: ModelRow,
   ours: readonly Answer[],
   theirs: readonly Answer[],
 ): Verdict[] {
-  const noise = signals.map((name) => {
-    const sqnr = new Sqnr();
-    for (const [i, answer] of theirs.entries()) sqnr.add(answer[name]!, ours[i]![name]!);
-    return atLeast(`SQNR of ${name} between runtimes, dB`, sqnr.decibels, 35);
-  });
+  const noise = Object.entries(likeness(signals, theirs, ours)).map(([name, decibels]) =>
+    atLeast(`SQNR of ${name} between runtimes, dB`, decibels, 35),
+  );
   return choice
     ? [...noise, atLeast('same choice in both runtimes, %', sameChoice(choice, ours, theirs), 99)]
     : noise;
@@ -158,6 +174,8 @@ export async function measureInt8(float: FloatRun, format: Format): Promise<Int8
   return {
     format,
     bytes: quantized.model.length,
+    share: int8Share(quantized.report.layers),
+    sqnr: likeness(row.signals, float.answers, answers[0]!),
     figures,
     verdicts,
     layers: quantized.report.layers,
