@@ -16,7 +16,7 @@ constexpr auto kBetween = QuantizeWhen::kBetweenQuantized;
 constexpr auto kAfter = QuantizeWhen::kInputQuantized;
 
 constexpr Row kRewrites[] = {
-    folded_row("[HardSwish]", "hard_swish_as_products"),
+    folded_row("[HardSwish] [eightfold:HardSwish]", "hard_swish_as_products"),
     folded_row("[ReduceMean]", "reduce_mean_as_global_average_pool"),
     folded_row("[Sub]", "sub_const_as_add"),
 };

@@ -27,8 +27,8 @@ constexpr std::string_view kFusedModule = "fused_module";
 std::vector<Fuser> all_fusers() {
   std::vector<Fuser> all{{kFusedModule, FuserPhase::kFold, nullptr, nullptr}};
   for (auto family :
-       {batch_norm_fusers, constant_fusers, matmul_fusers, pad_fusers, residual_fusers,
-        activation_fusers, hard_swish_fusers, reduce_mean_fusers, sub_fusers}) {
+       {batch_norm_fusers, norm_before_fusers, constant_fusers, matmul_fusers, pad_fusers,
+        residual_fusers, activation_fusers, hard_swish_fusers, reduce_mean_fusers, sub_fusers}) {
     for (const Fuser& fuser : family()) all.push_back(fuser);
   }
   return all;

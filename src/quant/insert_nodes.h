@@ -1,5 +1,5 @@
-// Writes nodes before one that stays: an operator in parts. Names are made of that node's and its
-// value's.
+// Writes nodes before one that stays: an operator in parts. Nodes and values are named
+// after its value.
 #pragma once
 
 #include <string>
@@ -24,12 +24,12 @@ class Inserter {
   // Its value has the type of what the node that stays makes.
   ValueId node(const char* op_type, std::vector<ValueId> inputs,
                std::vector<Attribute> attributes = {}) {
-    Node node;
-    node.op_type = op_type;
-    node.name = graph_.node(before_).name + "_" + op_type;
-    node.attributes = std::move(attributes);
     const ValueType type = graph_.value(graph_.node(before_).output(0)).type;
     const ValueId output = graph_.add_value(name_of(op_type), type);
+    Node node;
+    node.op_type = op_type;
+    node.name = graph_.value(output).name;
+    node.attributes = std::move(attributes);
     graph_.insert_before(before_, std::move(node), std::move(inputs), {output});
     return output;
   }
