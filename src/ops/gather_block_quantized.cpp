@@ -89,6 +89,7 @@ OpState plan_gather(PlanContext& context) {
                                                " and scales of " + std::string(dtype_name(wanted)) +
                                                " " + shape_text(context.inputs[kScales].shape));
   }
+  check_zeros(context, *plan);
   return plan;
 }
 

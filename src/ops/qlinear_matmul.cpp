@@ -119,6 +119,7 @@ OpState plan_matmul(PlanContext& context) {
   plan->a_signed = !form.is_dynamic() && is_signed_input(context, 0);
   plan->b_signed = is_signed_input(context, form.b);
   const PackedDense sizes{select<DenseInt8>().kernel, nullptr, plan->shape.k, plan->shape.n};
+  if (form.writes_floats()) check_float_operands(context);
   if (form.is_dynamic()) plan->scratch = dynamic_scratch_bytes(context);
   context.scratch_bytes = plan->scratch + dense_scratch_bytes(sizes);
   return plan;
