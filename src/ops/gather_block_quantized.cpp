@@ -52,6 +52,18 @@ struct TablePlan {
   Shape scales;  // their shape
 };
 
+// Zero points lie as the data do: nibbles, or packed along rows of the scales' last axis.
+void check_zeros(const PlanContext& context, const TablePlan& plan) {
+  if (!context.has_input(kZeros)) return;
+  const TensorInfo& zeros = context.inputs[kZeros];
+  const int64_t count = element_count(plan.scales), last = plan.scales.back();
+  const int64_t wanted =
+      is_four_bit(zeros.dtype) || last == 0 ? count : count / last * packed_bytes(last, plan.bits);
+  if (zeros.dtype == context.inputs[kData].dtype && element_count(zeros.shape) == wanted) return;
+  context.fail(ErrorCode::kInvalidShape, "zero points " + shape_text(zeros.shape) +
+                                             " beside scales " + shape_text(plan.scales));
+}
+
 OpState plan_gather(PlanContext& context) {
   const Node& node = context.node;
   const DType dtype = context.inputs[kData].dtype;
@@ -77,6 +89,7 @@ OpState plan_gather(PlanContext& context) {
                                                " and scales of " + std::string(dtype_name(wanted)) +
                                                " " + shape_text(context.inputs[kScales].shape));
   }
+  check_zeros(context, *plan);
   return plan;
 }
 

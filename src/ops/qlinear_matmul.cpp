@@ -119,6 +119,7 @@ OpState plan_matmul(PlanContext& context) {
   plan->a_signed = !form.is_dynamic() && is_signed_input(context, 0);
   plan->b_signed = is_signed_input(context, form.b);
   const PackedDense sizes{select<DenseInt8>().kernel, nullptr, plan->shape.k, plan->shape.n};
+  if (form.writes_floats()) check_float_operands(context);
   if (form.is_dynamic()) plan->scratch = dynamic_scratch_bytes(context);
   context.scratch_bytes = plan->scratch + dense_scratch_bytes(sizes);
   return plan;
@@ -217,6 +218,8 @@ std::vector<OpDef> qlinear_matmul_rows() {
       .pack = pack_integer,
       .plan = plan_matmul,
       .run = run_matmul,
+      // Without its zero point a constant B would be kept as it is beside the packed form.
+      .needs_constant = [](size_t i) { return i == kInteger.b_zero; },
       .macs = matmul_macs};
   OpDef qlinear = integer;
   qlinear.op_type = "QLinearMatMul";
@@ -230,8 +233,10 @@ std::vector<OpDef> qlinear_matmul_rows() {
   to_float.domain = kMicrosoftDomain;
   to_float.op_type = "MatMulIntegerToFloat";
   to_float.since = 1;
+  to_float.needs_constant = [](size_t i) { return i == kToFloat.b_zero; };
   rows.push_back(to_float);
   to_float.op_type = "DynamicQuantizeMatMul";
+  to_float.needs_constant = [](size_t i) { return i == kDynamic.b_zero; };
   rows.push_back(to_float);
   return rows;
 }

@@ -28,6 +28,9 @@ struct MatMulActivations {
   float scale = 1;
 };
 
+// Fails unless scales, bias and a dynamic A are floats.
+void check_float_operands(const PlanContext& context);
+
 // A of DynamicQuantizeMatMul as uint8, in the first bytes of the scratch.
 size_t dynamic_scratch_bytes(const PlanContext& context);
 MatMulActivations quantize_activations(const RunContext& context);

@@ -3,11 +3,28 @@
 //
 //   y[m][n] = float(acc[m][n]) * (sa * sb[n]) + bias[n]      acc as in qlinear_matmul.cpp
 //   DynamicQuantizeMatMul takes sa and za from the range of A, as DynamicQuantizeLinear does.
+#include <string>
+#include <vector>
+
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
 #include "ops/qlinear_matmul.h"
 
 namespace eightfold {
+
+void check_float_operands(const PlanContext& context) {
+  const MatMulForm& form = matmul_form(context.node);
+  std::vector<size_t> floats{form.a_scale, form.b_scale, form.bias};
+  if (form.is_dynamic()) floats.push_back(0);
+  for (size_t i : floats) {
+    if (!context.has_input(i)) continue;
+    const TensorInfo& input = context.inputs[i];
+    if (input.dtype == DType::kFloat32 && (i == 0 || element_count(input.shape) > 0)) continue;
+    context.fail(ErrorCode::kInvalidType, "input " + std::to_string(i) + " is " +
+                                              std::string(dtype_name(input.dtype)) + " " +
+                                              shape_text(input.shape));
+  }
+}
 
 size_t dynamic_scratch_bytes(const PlanContext& context) {
   const auto bytes = static_cast<size_t>(element_count(context.inputs[0].shape));

@@ -124,6 +124,14 @@ rows.push(
     data: [0],
     output: 'int32',
   },
+  {
+    what: 'a constant B',
+    op: 'MatMulInteger',
+    operands: (d) => [d.u8(2, 5, 11), d.s8(11, 6), d.zero('uint8'), d.integers('int8', -9, 9, 6)],
+    data: [0],
+    fixed: [1],
+    output: 'int32',
+  },
 );
 for (const type of ['uint8', 'int8', 'uint16', 'int16', 'uint4', 'int4'] as const) {
   const wide = type.endsWith('16') ? [-900, 900] : type.endsWith('4') ? [0, 7] : [0, 100];

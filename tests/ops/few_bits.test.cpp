@@ -4,6 +4,8 @@
 #include <catch_amalgamated.hpp>
 #include <cmath>
 
+#include "runtime/session.h"
+#include "support/graph_builder.h"
 #include "support/matchers.h"
 #include "support/op_runner.h"
 #include "support/random_tensor.h"
@@ -49,6 +51,22 @@ TEST_CASE("QLinearReduceMean by its formula", "[ops][qlinear]") {
         }
       }
     }
+  }
+}
+
+TEST_CASE("a constant B waits for its zero point", "[session][qlinear]") {
+  GraphBuilder g;
+  const ValueId a = g.input("a", {2, 3}, DType::kUint8);
+  const ValueId zero = g.input("zero", {2}, DType::kInt8);
+  const ValueId b = g.constant(s8({3, 2}, {1, -2, 3, -4, 5, -6}));
+  g.output(g.node("MatMulInteger", {a, b, kNone, zero}));
+  Session session(g.build());
+  for (const int8_t z : {int8_t{0}, int8_t{4}}) {
+    const Tensor y =
+        session.run({{"a", u8({2, 3}, {1, 2, 3, 200, 0, 7})}, {"zero", s8({2}, {z, 1})}})[0].tensor;
+    const int32_t sums[] = {6, 207};
+    CHECK(difference(y, i32({2, 2}, {1 + 6 + 15 - z * sums[0], -2 - 8 - 18 - sums[0],
+                                     200 + 35 - z * sums[1], -400 - 42 - sums[1]})) == "");
   }
 }
 
