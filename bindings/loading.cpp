@@ -1,20 +1,15 @@
 // See loading.h.
 #include "bindings/loading.h"
 
-#include <cstdlib>
+#include <cstdint>
 #include <utility>
 
 #include "bindings/convert.h"
 #include "core/error.h"
 
 namespace eightfold::bindings {
-namespace {
 
 using emscripten::val;
-
-constexpr size_t kBufferOverhead = kAlignment + kTailBytes + 64;
-
-}  // namespace
 
 LoadingHandle start_loading(const val& bytes) {
   LoadingHandle loading;
@@ -41,16 +36,10 @@ val loading_parts(const LoadingHandle& loading) {
 
 void reserve_parts(LoadingHandle& loading) {
   uint64_t total = 0;
-  for (const ExternalPart& part : loading.parts) total += part.buffer->size() + kBufferOverhead;
-  // One block and not many: the heap then grows by what is needed, without the share that it
-  // takes beforehand each time it grows.
-  void* block = total > SIZE_MAX ? nullptr : std::malloc(static_cast<size_t>(total));
-  if (!block) {
-    throw Error(ErrorCode::kOutOfMemory,
-                "cannot allocate " + std::to_string(total) + " bytes for external data",
-                "a model in a browser or in Node may hold up to 4 GiB, with all it needs to run");
-  }
-  std::free(block);
+  for (const ExternalPart& part : loading.parts) total += part.buffer->block_bytes();
+  // One block and not many, given back at once: the heap then grows by what is needed, without the
+  // share that it takes beforehand each time it grows.
+  if (total <= SIZE_MAX / 2) Buffer::reserve(static_cast<size_t>(total))->obtain();
   for (const ExternalPart& part : loading.parts) part.buffer->obtain();
 }
 

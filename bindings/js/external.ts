@@ -2,7 +2,7 @@
 // No more than one slice is held outside of it.
 import type { ExternalData } from './api.ts';
 import type { CoreLoading, ExternalPart } from './core.ts';
-import { call, EightfoldError } from './errors.ts';
+import { call, EightfoldError, textOf } from './errors.ts';
 import type { Pace } from './pace.ts';
 
 const kSliceBytes = 8 << 20;
@@ -47,15 +47,22 @@ const ofBlob = (blob: Blob): ExternalFile => ({
 });
 
 /** Fetched once; browsers keep large blobs on disk. */
-async function ofUrl(url: URL, signal: AbortSignal | undefined): Promise<ExternalFile> {
-  const response = await fetch(url, signal ? { signal } : {});
-  if (response.ok) return ofBlob(await response.blob());
-  throw new EightfoldError('invalid_input', `${url}: the server answered ${response.status}`, {
-    hint: 'Check the address of the external data.',
-  });
+async function ofUrl(url: URL, pace: Pace): Promise<ExternalFile> {
+  const { signal } = pace;
+  try {
+    const response = await fetch(url, signal ? { signal } : {});
+    if (response.ok) return ofBlob(await response.blob());
+    throw new Error(`the server answered ${response.status}`);
+  } catch (cause) {
+    pace.check();
+    throw new EightfoldError('invalid_input', `${url}: ${textOf(cause)}`, {
+      hint: 'Check the address of the external data.',
+      cause,
+    });
+  }
 }
 
-function openerOf(data: ExternalData | ExternalThere, signal: AbortSignal | undefined): OpenFile {
+function openerOf(data: ExternalData | ExternalThere, pace: Pace): OpenFile {
   if (typeof data === 'function') {
     return async (location) => ({ read: (offset, length) => data(location, offset, length) });
   }
@@ -64,7 +71,7 @@ function openerOf(data: ExternalData | ExternalThere, signal: AbortSignal | unde
   return async (location) => {
     const file = Object.hasOwn(files, location) ? files[location] : undefined;
     if (isBlob(file)) return ofBlob(file);
-    if (isExternalUrl(file)) return ofUrl(file, signal);
+    if (isExternalUrl(file)) return ofUrl(file, pace);
     if (file instanceof Uint8Array || file instanceof ArrayBuffer) return ofBytes(file);
     if (!isThere) return null;
     return { read: (offset, length) => data.ask(location, offset, length) };
@@ -116,7 +123,7 @@ export async function readParts(
     });
   }
   if (data && parts.length) {
-    const files = await openAll(parts, openerOf(data, pace.signal));
+    const files = await openAll(parts, openerOf(data, pace));
     call(() => loading.reserve());
     for (const [index, part] of parts.entries()) {
       await fill(loading, index, part, files.get(part.location)!, pace);

@@ -125,22 +125,27 @@ std::string shape_text(std::span<const int64_t> shape) {
   return text + "]";
 }
 
-std::shared_ptr<Buffer> Buffer::reserve(size_t bytes) {
+std::shared_ptr<Buffer> Buffer::reserve(size_t bytes, size_t room) {
   std::shared_ptr<Buffer> buffer(new Buffer);
   buffer->bytes_ = bytes;
+  buffer->room_ = room;
   buffer->owned_ = true;
   return buffer;
 }
 
+// Aligned by hand: aligned_alloc() asks for more than it keeps, so what it gave back would not do
+// for the next one of the same size.
 void Buffer::obtain() {
-  const size_t padded = (bytes_ + kTailBytes + kAlignment - 1) / kAlignment * kAlignment;
-  void* memory = padded < bytes_ ? nullptr : std::aligned_alloc(kAlignment, padded);
-  if (!memory) {
+  const size_t around = kTailBytes + kAlignment + room_;
+  block_ = bytes_ > SIZE_MAX / 2 ? nullptr : std::malloc(bytes_ + around);
+  if (!block_) {
     throw Error(ErrorCode::kOutOfMemory, "cannot allocate " + std::to_string(bytes_) + " bytes",
                 "use a smaller batch, fewer samples at once, or a smaller model");
   }
-  data_ = static_cast<uint8_t*>(memory);
-  std::memset(data_ + bytes_, 0, padded - bytes_);
+  const auto address = reinterpret_cast<uintptr_t>(block_);
+  const size_t skip = (kAlignment - address % kAlignment) % kAlignment;
+  data_ = static_cast<uint8_t*>(block_) + skip;
+  std::memset(data_ + bytes_, 0, around - skip);
 }
 
 std::shared_ptr<Buffer> Buffer::allocate(size_t bytes) {
@@ -159,9 +164,7 @@ std::shared_ptr<Buffer> Buffer::borrow(std::shared_ptr<const void> owner, const 
   return buffer;
 }
 
-Buffer::~Buffer() {
-  if (owned_) std::free(data_);
-}
+Buffer::~Buffer() { std::free(block_); }
 
 Tensor Tensor::allocate(DType dtype, Shape shape) {
   Tensor tensor;

@@ -76,8 +76,9 @@ inline constexpr size_t kAlignment = 64;
 class Buffer {
  public:
   static std::shared_ptr<Buffer> allocate(size_t bytes);  // zeroed, throws kOutOfMemory
-  // Without memory until obtain(), for bytes that come later.
-  static std::shared_ptr<Buffer> reserve(size_t bytes);
+  // Without memory until obtain(), for bytes that come later. With `room` for a little more, so
+  // that once it is freed something slightly larger fits where it was.
+  static std::shared_ptr<Buffer> reserve(size_t bytes, size_t room = 0);
   // Borrowed memory stays alive through `owner`; it need not be aligned or padded.
   static std::shared_ptr<Buffer> borrow(std::shared_ptr<const void> owner, const uint8_t* data,
                                         size_t bytes);
@@ -90,12 +91,14 @@ class Buffer {
   uint8_t* data() { return data_; }
   const uint8_t* data() const { return data_; }
   size_t size() const { return bytes_; }
+  size_t block_bytes() const { return bytes_ + room_ + kAlignment + kTailBytes + 16; }  // in all
   bool owned() const { return owned_; }
 
  private:
   Buffer() = default;
+  void* block_ = nullptr;
   uint8_t* data_ = nullptr;
-  size_t bytes_ = 0;
+  size_t bytes_ = 0, room_ = 0;
   bool owned_ = false;
   std::shared_ptr<const void> owner_;
 };

@@ -95,7 +95,13 @@ function tensor(name: string, { type = 'float32', dims, data, external }: Tensor
   ]);
 }
 
-export type AttributeValue = number | string | number[] | { float: number } | TensorSpec;
+export type AttributeValue =
+  | number
+  | string
+  | number[]
+  | { float: number }
+  | { graph: GraphSpec }
+  | TensorSpec;
 
 function attribute(name: string, value: AttributeValue): Uint8Array {
   if (typeof value === 'number')
@@ -115,6 +121,13 @@ function attribute(name: string, value: AttributeValue): Uint8Array {
   }
   if ('float' in value) {
     return join([message([[1, name]]), floatField(2, value.float), message([[20, 1]])]);
+  }
+  if ('graph' in value) {
+    return message([
+      [1, name],
+      [6, graphMessage(value.graph)],
+      [20, 5],
+    ]);
   }
   return message([
     [1, name],
@@ -170,38 +183,68 @@ function valueInfo(name: string, { type = 'float32', dims }: ValueSpec): Uint8Ar
   ]);
 }
 
-export interface ModelSpec {
+export interface GraphSpec {
   nodes: NodeSpec[];
   inputs: Record<string, ValueSpec>;
   outputs: Record<string, ValueSpec>;
   initializers?: Record<string, TensorSpec>;
-  opset?: number;
 }
 
-/** The bytes of an ONNX file. */
-export function onnxModel(spec: ModelSpec): Uint8Array {
-  const { nodes, inputs, outputs, initializers = {}, opset = 13 } = spec;
-  const graph = message([
+function graphMessage({ nodes, inputs, outputs, initializers = {} }: GraphSpec): Uint8Array {
+  return message([
     ...nodes.map((node) => [1, nodeMessage(node)] as const),
     [2, 'test'],
     ...Object.entries(initializers).map(([name, value]) => [5, tensor(name, value)] as const),
     ...Object.entries(inputs).map(([name, value]) => [11, valueInfo(name, value)] as const),
     ...Object.entries(outputs).map(([name, value]) => [12, valueInfo(name, value)] as const),
   ]);
-  const domains = [...new Set(nodes.flatMap(({ domain }) => domain || []))];
-  return message([
-    [1, opset > 20 ? 10 : 8],
-    [2, 'onnx_builder'],
-    [7, graph],
-    [8, message([[2, opset]])],
-    ...domains.map((domain) => {
-      return [
+}
+
+/** A model-local function: calls name its domain and op. */
+export interface FunctionSpec {
+  domain: string;
+  name: string;
+  inputs: string[];
+  outputs: string[];
+  nodes: NodeSpec[];
+}
+
+const functionMessage = ({ domain, name, inputs, outputs, nodes }: FunctionSpec) =>
+  message([
+    [1, name],
+    ...inputs.map((input) => [4, input] as const),
+    ...outputs.map((output) => [5, output] as const),
+    ...nodes.map((node) => [7, nodeMessage(node)] as const),
+    [10, domain],
+  ]);
+
+export interface ModelSpec extends GraphSpec {
+  opset?: number;
+  /** Versions of other domains. */
+  opsets?: Record<string, number>;
+  functions?: FunctionSpec[];
+}
+
+/** The bytes of an ONNX file. */
+export function onnxModel({ opset = 13, opsets = {}, functions = [], ...graph }: ModelSpec) {
+  const used = graph.nodes.flatMap(({ domain }) => (domain ? [[domain, 1] as const] : []));
+  const versions = { ...Object.fromEntries(used), ...opsets };
+  const others = Object.entries(versions).map(
+    ([domain, version]) =>
+      [
         8,
         message([
           [1, domain],
-          [2, 1],
+          [2, version],
         ]),
-      ] as const;
-    }),
+      ] as const,
+  );
+  return message([
+    [1, opset > 20 ? 10 : 8],
+    [2, 'onnx_builder'],
+    [7, graphMessage(graph)],
+    [8, message([[2, opset]])],
+    ...others,
+    ...functions.map((each) => [25, functionMessage(each)] as const),
   ]);
 }
