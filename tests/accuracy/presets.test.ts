@@ -1,4 +1,4 @@
-// Every backend preset, and every mode, on every model: it converts, our Session runs the file, and
+// Every backend preset, every mode and both formats, on every model: it converts, our Session runs the file, and
 // onnxruntime-web loads it and agrees. Accuracy is not judged here (two samples calibrate), only that no
 // preset makes a model that is broken.
 import assert from 'node:assert/strict';
@@ -53,6 +53,7 @@ for (const row of kModels) {
     const choices: Omit<QuantizeOptions, 'calibration'>[] = [
       ...(await backendNames()).map((backend) => ({ backend })),
       ...kModes.map((mode) => ({ mode })),
+      { format: 'qoperator' },
     ];
     for (const choice of choices) {
       const name = JSON.stringify(choice);
