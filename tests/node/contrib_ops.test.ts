@@ -30,7 +30,7 @@ async function ours({ bytes, feeds }: ContribRow): Promise<Record<string, Tensor
     name,
     { type, dims, data: typed(type, data) },
   ]);
-  return session.run(Object.fromEntries(inputs));
+  return await session.run(Object.fromEntries(inputs));
 }
 
 for (const row of contribRows()) {
