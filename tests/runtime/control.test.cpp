@@ -344,6 +344,28 @@ TEST_CASE("bodies that do not fit their node are refused by name", "[control]") 
   }
 }
 
+TEST_CASE("a condition that follows from shapes chooses the branch in the plan", "[control]") {
+  GraphBuilder g;
+  const auto x = g.input("x", {-1, 4});
+  const auto batch = g.node("Gather", {g.node("Shape", {x}), g.constant(i64({0}))});
+  const auto single = g.node("Equal", {batch, g.constant(i64({1}))});
+  BodyBuilder a(g.graph(), "a_"), b(g.graph(), "b_");
+  a.output(a.node("Squeeze", {a.capture(x), a.constant(i64({0}))}));
+  b.output(b.node("Neg", {b.capture(x)}));
+  const auto y = add_control(g, "If", {single}, 1, {{"then_branch", &a}, {"else_branch", &b}});
+  const auto shape = g.node("Shape", {y[0]});
+  g.output(y[0]);
+  g.output(shape);
+  Session session(g.build());
+  auto got = session.run({{"x", ramp({1, 4})}});
+  CHECK(difference(got[0].tensor, ramp({4})) == "");
+  CHECK(difference(got[1].tensor, i64({1}, {4})) == "");
+  CHECK(session.stats().arena_bytes >= 16);  // the output has a place: its shape is known
+  got = session.run({{"x", ramp({2, 4})}});
+  CHECK(difference(got[0].tensor, ramp({2, 4}, 0, -1)) == "");
+  CHECK(difference(got[1].tensor, i64({2}, {2, 4})) == "");
+}
+
 TEST_CASE("a body that changes the shape of what it scans is an error", "[control]") {
   GraphBuilder g;
   const auto trips = g.input("trips", {}, DType::kInt64);
