@@ -71,6 +71,7 @@ const int32_t* sequence_lengths(const RunContext& context, const RecurrentShape&
 void expect_input(const PlanContext& context, size_t input, DType dtype, const Shape& shape);
 
 OpDef dynamic_quantize_lstm_row();  // recurrent_dynamic.cpp
+OpDef qlinear_lstm_row();           // qlinear_lstm.cpp
 int64_t recurrent_macs(const Node& node, std::span<const Shape> inputs,
                        std::span<const Shape> outputs);
 

@@ -18,6 +18,7 @@
 #include "ops/quantized_operands.h"
 #include "ops/recurrent.h"
 #include "ops/recurrent_walk.h"
+#include "ops/recurrent_weights.h"
 
 namespace eightfold {
 namespace {
@@ -33,24 +34,6 @@ struct PackedDynamic {
   PackedSide w, r;
 };
 
-// One, [D] or [D, columns] as [D * columns].
-template <typename T>
-std::vector<T> per_column(const PackContext& context, const std::vector<T>& values,
-                          int64_t directions, int64_t columns) {
-  std::vector<T> all;
-  const auto size = static_cast<int64_t>(values.size());
-  if (size != 1 && size != directions && size != directions * columns) {
-    context.fail(ErrorCode::kInvalidShape, std::to_string(size) + " scales or zero points for " +
-                                               std::to_string(directions) + " directions of " +
-                                               std::to_string(columns) + " columns");
-  }
-  for (int64_t i = 0; i < directions * columns; ++i) {
-    const int64_t at = size == 1 ? 0 : size == directions ? i / columns : i;
-    all.push_back(values[static_cast<size_t>(at)]);
-  }
-  return all;
-}
-
 PackedSide pack_side(const PackContext& context, size_t input, size_t scale) {
   const Tensor* tensor = context.constant(input);
   if (!tensor || !is_quantized_int8(tensor->dtype()) || tensor->rank() != 3) {
@@ -59,8 +42,8 @@ PackedSide pack_side(const PackContext& context, size_t input, size_t scale) {
   const int64_t directions = tensor->shape()[0], k = tensor->shape()[1], n = tensor->shape()[2];
   const OperandQParams given = read_qparams(context.node, context.constants, scale, scale + 1);
   PackedSide side;
-  side.scale = per_column(context, given.scale, directions, n);
-  const std::vector<int32_t> zero = per_column(context, given.zero_point, directions, n);
+  side.scale = spread_columns(given.scale, directions, n);
+  const std::vector<int32_t> zero = spread_columns(given.zero_point, directions, n);
   for (int64_t d = 0; d < directions; ++d) {
     DenseWeights weights;
     weights.data = static_cast<const uint8_t*>(tensor->raw()) + d * k * n;
