@@ -22,15 +22,18 @@ constexpr size_t kY = 0, kYh = 1, kYc = 2;
 size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 struct LstmPlan {
+  OpState own;  // of a node whose inputs are all constant: it is computed without a pack before
+  const Packed* packed = nullptr;
   RecurrentShape shape;
   bool x_signed = false;
   size_t h_sums_at = 0, c_at = 0, h_at = 0, dense_at = 0;  // in the scratch, behind X's sums
 };
 
 OpState plan_lstm(PlanContext& context) {
-  if (!context.packed) context.fail(ErrorCode::kInternal, "QLinearLSTM was not packed");
-  const auto& packed = *static_cast<const Packed*>(context.packed);
   auto plan = std::make_shared<LstmPlan>();
+  if (!context.packed) plan->own = pack({context.node, context.opset, context.constants, {}});
+  plan->packed = static_cast<const Packed*>(plan->own ? plan->own.get() : context.packed);
+  const Packed& packed = *plan->packed;
   plan->x_signed = is_signed_input(context, kX);
   const bool batch_major = packed.attributes.batch_major;
   const Shape& x = context.inputs[kX].shape;
@@ -67,8 +70,8 @@ class LstmRun {
  public:
   explicit LstmRun(RunContext& context)
       : context_(context),
-        packed_(context.packed_as<Packed>()),
         plan_(context.plan_as<LstmPlan>()),
+        packed_(*plan_.packed),
         shape_(plan_.shape),
         lengths_(sequence_lengths(context, shape_, kLengths)),
         longest_(shape_.steps),
@@ -185,8 +188,8 @@ class LstmRun {
   }
 
   RunContext& context_;
-  const Packed& packed_;
   const LstmPlan& plan_;
+  const Packed& packed_;
   const RecurrentShape& shape_;
   const int32_t* lengths_;
   int64_t longest_;
@@ -198,7 +201,7 @@ class LstmRun {
 
 void run_lstm(RunContext& context) {
   LstmRun run(context);
-  const int64_t directions = context.packed_as<Packed>().attributes.directions;
+  const int64_t directions = context.plan_as<LstmPlan>().shape.directions;
   for (int64_t direction = 0; direction < directions; ++direction) run.run(direction);
 }
 

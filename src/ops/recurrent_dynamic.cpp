@@ -67,6 +67,8 @@ OpState pack_dynamic(const PackContext& context) {
 }
 
 struct DynamicPlan {
+  OpState own;  // of a node whose inputs are all constant: it is computed without a pack before
+  const PackedDynamic* packed = nullptr;
   RecurrentAttributes attributes;
   RecurrentShape shape;
   // Parts of the scratch, in bytes.
@@ -76,9 +78,10 @@ struct DynamicPlan {
 size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 OpState plan_dynamic(PlanContext& context) {
-  const auto* packed = static_cast<const PackedDynamic*>(context.packed);
-  if (!packed) context.fail(ErrorCode::kUnsupportedModel, "its weights are not constants");
   auto plan = std::make_shared<DynamicPlan>();
+  if (!context.packed)
+    plan->own = pack_dynamic({context.node, context.opset, context.constants, {}});
+  plan->packed = static_cast<const PackedDynamic*>(plan->own ? plan->own.get() : context.packed);
   plan->attributes = recurrent_attributes(context.node, CellKind::kLstm);
   for (auto& functions : plan->attributes.activations) {
     for (CellActivation& function : functions) function = as_rational(function);
@@ -90,10 +93,8 @@ OpState plan_dynamic(PlanContext& context) {
   const int64_t quantized = std::max(walk_rows(shape) * shape.input, shape.batch * shape.hidden);
   plan->dense_at = plan->quantized_at + aligned(static_cast<size_t>(quantized));
   context.scratch_bytes = plan->dense_at;
-  if (!packed->w.weights.empty()) {
-    context.scratch_bytes += std::max(dense_scratch_bytes(packed->w.weights[0]),
-                                      dense_scratch_bytes(packed->r.weights[0]));
-  }
+  context.scratch_bytes += std::max(dense_scratch_bytes(plan->packed->w.weights[0]),
+                                    dense_scratch_bytes(plan->packed->r.weights[0]));
   return plan;
 }
 
@@ -113,7 +114,7 @@ class DynamicProducts final : public GateProducts {
   explicit DynamicProducts(const RunContext& context)
       : context_(context),
         plan_(context.plan_as<DynamicPlan>()),
-        packed_(context.packed_as<PackedDynamic>()),
+        packed_(*plan_.packed),
         bias_(reinterpret_cast<float*>(context.scratch + plan_.bias_at)) {}
 
   void start(int64_t direction, int64_t steps) override {
