@@ -189,7 +189,8 @@ std::vector<OpDef> recurrent_ops() {
                    Role::kShape,      Role::kActivation, Role::kActivation, Role::kParameter};
   return {recurrent_row<CellKind::kLstm>("LSTM", lstm),
           recurrent_row<CellKind::kGru>("GRU", common),
-          recurrent_row<CellKind::kRnn>("RNN", common), dynamic_quantize_lstm_row()};
+          recurrent_row<CellKind::kRnn>("RNN", common), dynamic_quantize_lstm_row(),
+          qlinear_lstm_row()};
 }
 
 }  // namespace eightfold

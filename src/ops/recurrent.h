@@ -48,19 +48,30 @@ struct RecurrentShape {
   // Elements between steps and between batch items: of X, and of Y's vectors of `hidden`.
   int64_t x_step = 0, x_item = 0, y_step = 0, y_item = 0, y_direction = 0;
   int64_t state_item = 0, state_direction = 0;  // of initial and final states
+
+  void set_strides(bool batch_major);  // from the extents
+  Shape state(bool batch_major) const {
+    return batch_major ? Shape{batch, directions, hidden} : Shape{directions, batch, hidden};
+  }
 };
 
 // X W R [B] [sequence_lens] [initial_h] [initial_c] [P]: W [D, gates, I], or [D, I, gates] for the
 // ops that hold their weights transposed.
 enum class WeightOrder : uint8_t { kRows, kColumns };
 void infer_recurrent(InferContext& context);
+// Y and Y_h of dtype `h`, Y_c of dtype `c`; H from hidden_size or from input `r`.
+void set_recurrent_outputs(InferContext& context, size_t r, DType h, DType c);
 // Checks all inputs. Throws kInvalidShape, kInvalidType.
 RecurrentShape recurrent_shape(const PlanContext& context, const RecurrentAttributes& attributes,
                                WeightOrder order);
 // Lengths as the op got them, or null. Throws kInvalidData on one outside 0..steps.
-const int32_t* sequence_lengths(const RunContext& context, const RecurrentShape& shape);
+const int32_t* sequence_lengths(const RunContext& context, const RecurrentShape& shape,
+                                size_t input);
+// One of a dtype and a shape, when it is there. Throws kInvalidType, kInvalidShape.
+void expect_input(const PlanContext& context, size_t input, DType dtype, const Shape& shape);
 
 OpDef dynamic_quantize_lstm_row();  // recurrent_dynamic.cpp
+OpDef qlinear_lstm_row();           // qlinear_lstm.cpp
 int64_t recurrent_macs(const Node& node, std::span<const Shape> inputs,
                        std::span<const Shape> outputs);
 

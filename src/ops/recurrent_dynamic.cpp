@@ -18,6 +18,7 @@
 #include "ops/quantized_operands.h"
 #include "ops/recurrent.h"
 #include "ops/recurrent_walk.h"
+#include "ops/recurrent_weights.h"
 
 namespace eightfold {
 namespace {
@@ -33,24 +34,6 @@ struct PackedDynamic {
   PackedSide w, r;
 };
 
-// One, [D] or [D, columns] as [D * columns].
-template <typename T>
-std::vector<T> per_column(const PackContext& context, const std::vector<T>& values,
-                          int64_t directions, int64_t columns) {
-  std::vector<T> all;
-  const auto size = static_cast<int64_t>(values.size());
-  if (size != 1 && size != directions && size != directions * columns) {
-    context.fail(ErrorCode::kInvalidShape, std::to_string(size) + " scales or zero points for " +
-                                               std::to_string(directions) + " directions of " +
-                                               std::to_string(columns) + " columns");
-  }
-  for (int64_t i = 0; i < directions * columns; ++i) {
-    const int64_t at = size == 1 ? 0 : size == directions ? i / columns : i;
-    all.push_back(values[static_cast<size_t>(at)]);
-  }
-  return all;
-}
-
 PackedSide pack_side(const PackContext& context, size_t input, size_t scale) {
   const Tensor* tensor = context.constant(input);
   if (!tensor || !is_quantized_int8(tensor->dtype()) || tensor->rank() != 3) {
@@ -59,8 +42,8 @@ PackedSide pack_side(const PackContext& context, size_t input, size_t scale) {
   const int64_t directions = tensor->shape()[0], k = tensor->shape()[1], n = tensor->shape()[2];
   const OperandQParams given = read_qparams(context.node, context.constants, scale, scale + 1);
   PackedSide side;
-  side.scale = per_column(context, given.scale, directions, n);
-  const std::vector<int32_t> zero = per_column(context, given.zero_point, directions, n);
+  side.scale = spread_columns(given.scale, directions, n);
+  const std::vector<int32_t> zero = spread_columns(given.zero_point, directions, n);
   for (int64_t d = 0; d < directions; ++d) {
     DenseWeights weights;
     weights.data = static_cast<const uint8_t*>(tensor->raw()) + d * k * n;
@@ -84,6 +67,8 @@ OpState pack_dynamic(const PackContext& context) {
 }
 
 struct DynamicPlan {
+  OpState own;  // of a node whose inputs are all constant: it is computed without a pack before
+  const PackedDynamic* packed = nullptr;
   RecurrentAttributes attributes;
   RecurrentShape shape;
   // Parts of the scratch, in bytes.
@@ -93,9 +78,10 @@ struct DynamicPlan {
 size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 OpState plan_dynamic(PlanContext& context) {
-  const auto* packed = static_cast<const PackedDynamic*>(context.packed);
-  if (!packed) context.fail(ErrorCode::kUnsupportedModel, "its weights are not constants");
   auto plan = std::make_shared<DynamicPlan>();
+  if (!context.packed)
+    plan->own = pack_dynamic({context.node, context.opset, context.constants, {}});
+  plan->packed = static_cast<const PackedDynamic*>(plan->own ? plan->own.get() : context.packed);
   plan->attributes = recurrent_attributes(context.node, CellKind::kLstm);
   for (auto& functions : plan->attributes.activations) {
     for (CellActivation& function : functions) function = as_rational(function);
@@ -107,10 +93,8 @@ OpState plan_dynamic(PlanContext& context) {
   const int64_t quantized = std::max(walk_rows(shape) * shape.input, shape.batch * shape.hidden);
   plan->dense_at = plan->quantized_at + aligned(static_cast<size_t>(quantized));
   context.scratch_bytes = plan->dense_at;
-  if (!packed->w.weights.empty()) {
-    context.scratch_bytes += std::max(dense_scratch_bytes(packed->w.weights[0]),
-                                      dense_scratch_bytes(packed->r.weights[0]));
-  }
+  context.scratch_bytes += std::max(dense_scratch_bytes(plan->packed->w.weights[0]),
+                                    dense_scratch_bytes(plan->packed->r.weights[0]));
   return plan;
 }
 
@@ -130,7 +114,7 @@ class DynamicProducts final : public GateProducts {
   explicit DynamicProducts(const RunContext& context)
       : context_(context),
         plan_(context.plan_as<DynamicPlan>()),
-        packed_(context.packed_as<PackedDynamic>()),
+        packed_(*plan_.packed),
         bias_(reinterpret_cast<float*>(context.scratch + plan_.bias_at)) {}
 
   void start(int64_t direction, int64_t steps) override {

@@ -30,7 +30,9 @@ int64_t directions_of(const Node& node) {
   throw Error(ErrorCode::kInvalidAttribute, "unknown direction '" + direction + "'");
 }
 
-void expect(const PlanContext& context, size_t input, DType dtype, const Shape& shape) {
+}  // namespace
+
+void expect_input(const PlanContext& context, size_t input, DType dtype, const Shape& shape) {
   if (!context.has_input(input)) return;
   const TensorInfo& info = context.inputs[input];
   if (info.dtype != dtype) refuse_dtype(context, info.dtype);
@@ -40,8 +42,6 @@ void expect(const PlanContext& context, size_t input, DType dtype, const Shape& 
                                                shape_text(shape));
   }
 }
-
-}  // namespace
 
 int64_t gate_count(CellKind kind) { return row_of(kind).gates; }
 
@@ -72,11 +72,14 @@ RecurrentAttributes recurrent_attributes(const Node& node, CellKind kind) {
 }
 
 void infer_recurrent(InferContext& context) {
+  set_recurrent_outputs(context, kR, context.dtype(kX), context.dtype(kX));
+}
+
+void set_recurrent_outputs(InferContext& context, size_t r, DType h, DType c) {
   const Node& node = context.node;
-  const DType dtype = context.dtype(kX);
   const int64_t directions = directions_of(node);
   Dim hidden{node.int_attribute("hidden_size", -1), {}};
-  const auto& recurrent = context.dims(kR);
+  const auto& recurrent = context.dims(r);
   if (recurrent && recurrent->size() == 3) {
     const Dim& rows = (*recurrent)[1];
     const Dim& columns = (*recurrent)[2];
@@ -95,12 +98,10 @@ void infer_recurrent(InferContext& context) {
   const Dim batch = x ? (*x)[batch_major ? 0 : 1] : Dim{};
   const Dim count{directions, {}};
   context.set_output(
-      0, dtype,
-      batch_major ? Dims{batch, steps, count, hidden} : Dims{steps, count, batch, hidden});
-  for (size_t i : {1, 2}) {
-    context.set_output(i, dtype,
-                       batch_major ? Dims{batch, count, hidden} : Dims{count, batch, hidden});
-  }
+      0, h, batch_major ? Dims{batch, steps, count, hidden} : Dims{steps, count, batch, hidden});
+  const Dims state = batch_major ? Dims{batch, count, hidden} : Dims{count, batch, hidden};
+  context.set_output(1, h, state);
+  context.set_output(2, c, state);
 }
 
 RecurrentShape recurrent_shape(const PlanContext& context, const RecurrentAttributes& attributes,
@@ -122,32 +123,35 @@ RecurrentShape recurrent_shape(const PlanContext& context, const RecurrentAttrib
   const DType dtype = context.inputs[kX].dtype;
   if (dtype != DType::kFloat32) refuse_dtype(context, dtype);
   const DType weights = rows ? dtype : context.inputs[kW].dtype;
-  expect(context, kW, weights, rows ? Shape{d, g, shape.input} : Shape{d, shape.input, g});
-  expect(context, kR, rows ? dtype : context.inputs[kR].dtype,
-         rows ? Shape{d, g, h} : Shape{d, h, g});
-  expect(context, kB, dtype, {d, 2 * g});
-  expect(context, kLengths, DType::kInt32, {n});
-  const Shape state = attributes.batch_major ? Shape{n, d, h} : Shape{d, n, h};
-  expect(context, kInitialH, dtype, state);
+  expect_input(context, kW, weights, rows ? Shape{d, g, shape.input} : Shape{d, shape.input, g});
+  expect_input(context, kR, rows ? dtype : context.inputs[kR].dtype,
+               rows ? Shape{d, g, h} : Shape{d, h, g});
+  expect_input(context, kB, dtype, {d, 2 * g});
+  expect_input(context, kLengths, DType::kInt32, {n});
+  const Shape state = shape.state(attributes.batch_major);
+  expect_input(context, kInitialH, dtype, state);
   if (attributes.kind == CellKind::kLstm) {
-    expect(context, kInitialC, dtype, state);
-    expect(context, kP, dtype, {d, 3 * h});
+    expect_input(context, kInitialC, dtype, state);
+    expect_input(context, kP, dtype, {d, 3 * h});
   }
-  if (attributes.batch_major) {
-    shape.x_step = shape.input, shape.x_item = shape.steps * shape.input;
-    shape.y_step = d * h, shape.y_item = shape.steps * d * h, shape.y_direction = h;
-    shape.state_item = d * h, shape.state_direction = h;
-  } else {
-    shape.x_step = n * shape.input, shape.x_item = shape.input;
-    shape.y_step = d * n * h, shape.y_item = h, shape.y_direction = n * h;
-    shape.state_item = h, shape.state_direction = n * h;
-  }
+  shape.set_strides(attributes.batch_major);
   return shape;
 }
 
-const int32_t* sequence_lengths(const RunContext& context, const RecurrentShape& shape) {
-  if (!context.has_input(kLengths)) return nullptr;
-  const int32_t* lengths = context.inputs[kLengths].as<int32_t>();
+void RecurrentShape::set_strides(bool batch_major) {
+  const int64_t all = directions * hidden;
+  x_step = batch_major ? input : batch * input;
+  x_item = batch_major ? steps * input : input;
+  y_step = batch_major ? all : batch * all;
+  y_item = batch_major ? steps * all : hidden;
+  state_item = batch_major ? all : hidden;
+  y_direction = state_direction = batch_major ? hidden : batch * hidden;
+}
+
+const int32_t* sequence_lengths(const RunContext& context, const RecurrentShape& shape,
+                                size_t input) {
+  if (!context.has_input(input)) return nullptr;
+  const int32_t* lengths = context.inputs[input].as<int32_t>();
   for (int64_t n = 0; n < shape.batch; ++n) {
     if (lengths[n] >= 0 && lengths[n] <= shape.steps) continue;
     context.fail(ErrorCode::kInvalidData, "sequence length " + std::to_string(lengths[n]) +

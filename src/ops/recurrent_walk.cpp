@@ -8,14 +8,9 @@
 namespace eightfold {
 namespace {
 
-constexpr int64_t kChunkFloats = 64 * 1024;
-constexpr size_t kX = 0, kInitialH = 5, kInitialC = 6, kP = 7;
+constexpr int64_t kChunkGates = 64 * 1024;
+constexpr size_t kX = 0, kLengths = 4, kInitialH = 5, kInitialC = 6, kP = 7;
 constexpr size_t kY = 0, kYh = 1, kYc = 2;
-
-int64_t chunk_steps(const RecurrentShape& shape) {
-  const int64_t per_step = std::max<int64_t>(1, shape.batch * shape.gates);
-  return std::clamp<int64_t>(kChunkFloats / per_step, 1, std::max<int64_t>(1, shape.steps));
-}
 
 class Walk {
  public:
@@ -25,7 +20,7 @@ class Walk {
         attributes_(attributes),
         shape_(shape),
         products_(products),
-        lengths_(sequence_lengths(context, shape)),
+        lengths_(sequence_lengths(context, shape, kLengths)),
         longest_(shape.steps) {
     const int64_t state = shape.batch * shape.hidden;
     h_ = scratch;
@@ -43,7 +38,7 @@ class Walk {
     load_state(kInitialH, h_);
     if (attributes_.kind == CellKind::kLstm) load_state(kInitialC, c_);
     products_.start(direction, longest_);
-    const int64_t chunk = chunk_steps(shape_);
+    const int64_t chunk = walk_steps(shape_);
     const bool reverse = attributes_.is_reverse(direction);
     for (int64_t done = 0; done < longest_; done += chunk) {
       const int64_t count = std::min(chunk, longest_ - done);
@@ -171,7 +166,12 @@ bool resets_first(const RecurrentAttributes& attributes) {
   return attributes.kind == CellKind::kGru && !attributes.linear_before_reset;
 }
 
-int64_t walk_rows(const RecurrentShape& shape) { return shape.batch * chunk_steps(shape); }
+int64_t walk_steps(const RecurrentShape& shape) {
+  const int64_t per_step = std::max<int64_t>(1, shape.batch * shape.gates);
+  return std::clamp<int64_t>(kChunkGates / per_step, 1, std::max<int64_t>(1, shape.steps));
+}
+
+int64_t walk_rows(const RecurrentShape& shape) { return shape.batch * walk_steps(shape); }
 
 int64_t walk_scratch(const RecurrentShape& shape) {
   return 3 * shape.batch * shape.hidden + (shape.batch + walk_rows(shape)) * shape.gates;

@@ -29,6 +29,7 @@ class GateProducts {
 // GRU's reset comes before its product: two parts.
 bool resets_first(const RecurrentAttributes& attributes);
 
+int64_t walk_steps(const RecurrentShape& shape);    // whose products of X are made at once
 int64_t walk_rows(const RecurrentShape& shape);     // the most that of_input is asked for at once
 int64_t walk_scratch(const RecurrentShape& shape);  // floats
 void walk_recurrent(RunContext& context, const RecurrentAttributes& attributes,

@@ -69,7 +69,7 @@ struct Quantized {
 Quantized quantize_block(const std::vector<float>& x) {
   const float low = std::min(0.0f, *std::ranges::min_element(x));
   const float high = std::max(0.0f, *std::ranges::max_element(x));
-  const float scale = (high - low) / 255;
+  const float scale = low == high ? 1.0f : (high - low) / 255;
   const float zero = std::nearbyint(-low / scale);
   Quantized block{{}, scale};
   for (float value : x) {
