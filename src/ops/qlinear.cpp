@@ -16,9 +16,10 @@ std::vector<OpDef> with_twin(OpDef row) {
 
 std::vector<OpDef> qlinear_ops() {
   std::vector<OpDef> rows;
-  for (auto* part : {qlinear_conv_rows, qlinear_matmul_rows, qlinear_gemm_rows,
-                     qlinear_elementwise_rows, qlinear_unary_rows, qlinear_concat_rows,
-                     qlinear_pool_rows, qlinear_softmax_rows, qlinear_float_rows}) {
+  for (auto* part :
+       {qlinear_conv_rows, qlinear_matmul_rows, qlinear_gemm_rows, qlinear_elementwise_rows,
+        qlinear_unary_rows, qlinear_concat_rows, qlinear_pool_rows, qlinear_softmax_rows,
+        qlinear_float_rows, qlinear_conv_transpose_rows}) {
     for (OpDef& row : part()) rows.push_back(std::move(row));
   }
   return rows;

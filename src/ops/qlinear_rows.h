@@ -15,6 +15,7 @@ std::vector<OpDef> qlinear_unary_rows();        // QLinearLeakyRelu, QLinearSigm
 std::vector<OpDef> qlinear_concat_rows();
 std::vector<OpDef> qlinear_pool_rows();  // QLinearAveragePool, QLinearGlobalAveragePool
 std::vector<OpDef> qlinear_softmax_rows();
+std::vector<OpDef> qlinear_conv_transpose_rows();
 std::vector<OpDef> qlinear_float_rows();  // eightfold:QLinearPRelu, QLinearResize ...
 
 // A row and its twin in the eightfold domain, which may carry clamp_min and clamp_max.
