@@ -119,4 +119,13 @@ void global_average_pool_f32(const float* x, int64_t batch, int64_t pixels, int6
                              float* y);
 void global_max_pool_f32(const float* x, int64_t batch, int64_t pixels, int64_t channels, float* y);
 
+// ---------------------------------------------------------------- functions of one number
+// y may be x. Within 1e-6 of the value, relative; NaN stays NaN.
+struct SigmoidFloat32 {
+  void (*run)(const float* x, int64_t n, float* y);
+};
+struct TanhFloat32 {
+  void (*run)(const float* x, int64_t n, float* y);
+};
+
 }  // namespace eightfold

@@ -2,6 +2,8 @@
 // Float to integer truncates towards zero and saturates (ONNX leaves out of range undefined); to
 // narrower integers the low bits are kept, as C does; NaN becomes 0. Float to four bits rounds half
 // to even and keeps the low bits, as the ONNX page on 4-bit types has it.
+#include "ops/cast.h"
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -104,36 +106,35 @@ bool any_dtype(DType dtype, F&& call) {
 }
 
 template <typename Wide>
-bool store_piece(const RunContext& context, const Piece<Wide>& piece, int64_t at, int64_t n) {
-  return any_dtype(context.outputs[0].dtype, [&](auto to) {
-    void* y = context.outputs[0].data;
-    for (int64_t i = 0; i < n; ++i) store<decltype(to)>(y, at + i, piece[static_cast<size_t>(i)]);
+bool store_piece(const TensorView& to, const Piece<Wide>& piece, int64_t at, int64_t n) {
+  return any_dtype(to.dtype, [&](auto tag) {
+    for (int64_t i = 0; i < n; ++i) {
+      store<decltype(tag)>(to.data, at + i, piece[static_cast<size_t>(i)]);
+    }
   });
 }
 
-// The pieces of x, widened; false when its dtype or that of y is none that can be cast.
-bool cast_pieces(const RunContext& context) {
+}  // namespace
+
+bool cast_elements(const TensorView& from, const TensorView& to) {
   bool stored = true;
-  const bool loaded = any_dtype(context.inputs[0].dtype, [&](auto from) {
-    using From = decltype(from);
+  const bool loaded = any_dtype(from.dtype, [&](auto tag) {
+    using From = decltype(tag);
     Piece<WideOf<From>> piece;
-    const int64_t size = context.outputs[0].size();
+    const int64_t size = to.size();
     for (int64_t at = 0; at < size && stored; at += kPiece) {
       const int64_t n = std::min(kPiece, size - at);
       for (int64_t i = 0; i < n; ++i) {
-        piece[static_cast<size_t>(i)] =
-            static_cast<WideOf<From>>(load<From>(context.inputs[0].data, at + i));
+        piece[static_cast<size_t>(i)] = static_cast<WideOf<From>>(load<From>(from.data, at + i));
       }
-      stored = store_piece(context, piece, at, n);
+      stored = store_piece(to, piece, at, n);
     }
   });
   return loaded && stored;
 }
 
-}  // namespace
-
 void run_cast(RunContext& context) {
-  if (cast_pieces(context)) return;
+  if (cast_elements(context.inputs[0], context.outputs[0])) return;
   context.fail(ErrorCode::kInvalidType,
                "no conversion from " + std::string(dtype_name(context.inputs[0].dtype)) + " to " +
                    std::string(dtype_name(context.outputs[0].dtype)));

@@ -226,6 +226,7 @@ OpDef conv_row(std::string_view domain, std::string_view quantized_domain) {
           .plan = plan_conv,
           .run = run_conv,
           .quantized = {QuantizedOperands::kConv, quantized_domain, "QLinearConv"},
+          .packs_weights = true,
           .weight_axis = conv_weight_axis,
           .macs = conv_macs};
 }

@@ -15,6 +15,7 @@ OpDef where_row() {
   row.infer = infer_where;
   row.plan = plan_broadcast;
   row.run = run_where;
+  row.floats = FloatTypes::kAny;
   return row;
 }
 
@@ -25,6 +26,7 @@ OpDef cast_row(std::string_view op_type) {
   row.layout = LayoutRule::kFollow;
   row.infer = infer_cast;
   row.run = run_cast;
+  row.floats = FloatTypes::kAny;
   row.observation = {Observation::kNotObserved};
   return row;
 }
@@ -36,6 +38,7 @@ std::vector<OpDef> elementwise_ops() {
   add_unary_rows(rows);
   add_arithmetic_rows(rows);
   add_comparison_rows(rows);
+  add_bit_rows(rows);
   rows.push_back(where_row());
   rows.push_back(cast_row("Cast"));
   rows.push_back(cast_row("CastLike"));

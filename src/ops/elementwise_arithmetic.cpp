@@ -123,11 +123,15 @@ void run_variadic(RunContext& context) {
 }
 
 void run_mean(RunContext& context) {
-  if (context.inputs[0].dtype != DType::kFloat32) refuse_dtype(context, context.inputs[0].dtype);
-  fold_rows<AddOf, float>(context);
-  float* out = context.outputs[0].as<float>();
-  const auto count = static_cast<float>(context.inputs.size());
-  for (int64_t i = 0, n = context.outputs[0].size(); i < n; ++i) out[i] /= count;
+  const DType dtype = context.inputs[0].dtype;
+  const bool done = dtype_switch<float, double>(dtype, [&](auto tag) {
+    using T = decltype(tag);
+    fold_rows<AddOf, T>(context);
+    T* out = context.outputs[0].as<T>();
+    const auto count = static_cast<T>(context.inputs.size());
+    for (int64_t i = 0, n = context.outputs[0].size(); i < n; ++i) out[i] /= count;
+  });
+  if (!done) refuse_dtype(context, dtype);
 }
 
 // ---- Pow: the exponent has a dtype of its own
@@ -209,12 +213,14 @@ OpDef arithmetic(std::string_view op_type, void (*run)(RunContext&)) {
   row.infer = infer_broadcast;
   row.plan = plan_broadcast;
   row.run = run;
+  row.floats = FloatTypes::kDouble;
   return row;
 }
 
 OpDef activated(std::string_view op_type, void (*run)(RunContext&), std::string_view int8) {
   OpDef row = arithmetic(op_type, run);
   row.domain = kEightfoldDomain;
+  row.floats = FloatTypes::kSingle;
   row.plan = plan_activated;
   row.quantized = {QuantizedOperands::kBinary, kEightfoldDomain, int8};
   return row;

@@ -85,6 +85,7 @@ void add_comparison_rows(std::vector<OpDef>& rows) {
     row.infer = infer_comparison;
     row.plan = plan_broadcast;
     row.run = comparison.run;
+    row.floats = FloatTypes::kDouble;
     row.observation = {Observation::kNotObserved};
     rows.push_back(std::move(row));
   }

@@ -83,20 +83,23 @@ void infer_predicate(InferContext& context) {
   context.set_output(0, DType::kBool, context.dims(0));
 }
 
-template <bool (*F)(float)>
+template <bool (*F)(double)>
 void run_predicate(RunContext& context) {
-  if (context.inputs[0].dtype != DType::kFloat32) refuse_dtype(context, context.inputs[0].dtype);
-  const float* x = context.inputs[0].as<float>();
+  const DType dtype = context.inputs[0].dtype;
   bool* y = context.outputs[0].as<bool>();
   const int64_t n = context.outputs[0].size();
-  for (int64_t i = 0; i < n; ++i) y[i] = F(x[i]);
+  const bool done = dtype_switch<float, double>(dtype, [&](auto tag) {
+    const auto* x = context.inputs[0].as<decltype(tag)>();
+    for (int64_t i = 0; i < n; ++i) y[i] = F(x[i]);
+  });
+  if (!done) refuse_dtype(context, dtype);
 }
 
-bool is_nan(float x) { return std::isnan(x); }
-bool is_infinite(float x) { return std::isinf(x); }
-bool is_plus_infinity(float x) { return std::isinf(x) && x > 0; }
-bool is_minus_infinity(float x) { return std::isinf(x) && x < 0; }
-bool never(float) { return false; }
+bool is_nan(double x) { return std::isnan(x); }
+bool is_infinite(double x) { return std::isinf(x); }
+bool is_plus_infinity(double x) { return std::isinf(x) && x > 0; }
+bool is_minus_infinity(double x) { return std::isinf(x) && x < 0; }
+bool never(double) { return false; }
 
 void run_is_inf(RunContext& context) {
   const bool positive = context.node.int_attribute("detect_positive", 1) != 0;
@@ -110,20 +113,32 @@ void run_is_inf(RunContext& context) {
 struct UnaryRow {
   std::string_view op_type;
   void (*run)(RunContext&);
+  FloatTypes floats = FloatTypes::kSingle;
 };
 
 constexpr UnaryRow kUnary[] = {
-    {"Abs", run_numeric<AbsOf>},    {"Neg", run_numeric<NegOf>},
-    {"Sign", run_numeric<SignOf>},  {"Reciprocal", run_float<reciprocal>},
-    {"Exp", run_float<exp_of>},     {"Log", run_float<log_of>},
-    {"Sqrt", run_float<sqrt_of>},   {"Floor", run_float<floor_of>},
-    {"Ceil", run_float<ceil_of>},   {"Round", run_float<round_half_even>},
-    {"Erf", run_float<erf_of>},     {"Sin", run_float<sin_of>},
-    {"Cos", run_float<cos_of>},     {"Tan", run_float<tan_of>},
-    {"Asin", run_float<asin_of>},   {"Acos", run_float<acos_of>},
-    {"Atan", run_float<atan_of>},   {"Sinh", run_float<sinh_of>},
-    {"Cosh", run_float<cosh_of>},   {"Asinh", run_float<asinh_of>},
-    {"Acosh", run_float<acosh_of>}, {"Atanh", run_float<atanh_of>},
+    {"Abs", run_numeric<AbsOf>, FloatTypes::kDouble},
+    {"Neg", run_numeric<NegOf>, FloatTypes::kDouble},
+    {"Sign", run_numeric<SignOf>, FloatTypes::kDouble},
+    {"Reciprocal", run_float<reciprocal>},
+    {"Exp", run_float<exp_of>},
+    {"Log", run_float<log_of>},
+    {"Sqrt", run_float<sqrt_of>},
+    {"Floor", run_float<floor_of>},
+    {"Ceil", run_float<ceil_of>},
+    {"Round", run_float<round_half_even>},
+    {"Erf", run_float<erf_of>},
+    {"Sin", run_float<sin_of>},
+    {"Cos", run_float<cos_of>},
+    {"Tan", run_float<tan_of>},
+    {"Asin", run_float<asin_of>},
+    {"Acos", run_float<acos_of>},
+    {"Atan", run_float<atan_of>},
+    {"Sinh", run_float<sinh_of>},
+    {"Cosh", run_float<cosh_of>},
+    {"Asinh", run_float<asinh_of>},
+    {"Acosh", run_float<acosh_of>},
+    {"Atanh", run_float<atanh_of>},
 };
 
 OpDef unary_row(std::string_view op_type, void (*infer)(InferContext&), void (*run)(RunContext&)) {
@@ -141,6 +156,7 @@ void add_unary_rows(std::vector<OpDef>& rows) {
   for (const UnaryRow& unary : kUnary) {
     rows.push_back(unary_row(unary.op_type, infer_same, unary.run));
     rows.back().aliasing = Aliasing::kInPlace;
+    rows.back().floats = unary.floats;
   }
   rows.push_back(unary_row("Not", infer_same, run_not));
   rows.back().aliasing = Aliasing::kInPlace;
@@ -148,6 +164,7 @@ void add_unary_rows(std::vector<OpDef>& rows) {
   rows.push_back(unary_row("IsInf", infer_predicate, run_is_inf));
   for (size_t i = rows.size() - 3; i < rows.size(); ++i) {
     rows[i].observation = {Observation::kNotObserved};
+    rows[i].floats = FloatTypes::kDouble;
   }
 }
 

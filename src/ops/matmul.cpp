@@ -229,7 +229,9 @@ OpDef matmul_row() {
           .pack = pack_matmul,
           .plan = plan_matmul,
           .run = run_matmul,
+          .floats = FloatTypes::kDouble,
           .quantized = {QuantizedOperands::kBinary, "", "QLinearMatMul"},
+          .packs_weights = true,
           .weight_axis = matmul_weight_axis,
           .macs = matmul_macs};
 }

@@ -185,6 +185,13 @@ void run_reduce(RunContext& context) {
   if (!done) refuse_dtype(context, dtype);
 }
 
+// Bools have an order too.
+template <typename F>
+void run_extreme(RunContext& context) {
+  return context.inputs[0].dtype == DType::kBool ? fold<F, uint8_t>(context)
+                                                 : run_reduce<F>(context);
+}
+
 OpDef reduce_row(std::string_view op_type, void (*run)(RunContext&)) {
   OpDef row;
   row.op_type = op_type;
@@ -193,6 +200,7 @@ OpDef reduce_row(std::string_view op_type, void (*run)(RunContext&)) {
   row.infer = infer_reduce;
   row.plan = plan_reduce;
   row.run = run;
+  row.floats = FloatTypes::kDouble;
   return row;
 }
 
@@ -212,8 +220,8 @@ std::vector<OpDef> reduce_ops() {
   std::vector<OpDef> rows = {
       reduce_row("ReduceMean", run_reduce<MeanFold>),
       reduce_row("ReduceSum", run_reduce<SumFold>),
-      reduce_row("ReduceMax", run_reduce<MaxFold>),
-      reduce_row("ReduceMin", run_reduce<MinFold>),
+      reduce_row("ReduceMax", run_extreme<MaxFold>),
+      reduce_row("ReduceMin", run_extreme<MinFold>),
       reduce_row("ReduceProd", run_reduce<ProdFold>),
       reduce_row("ReduceL1", run_reduce<L1Fold>),
       reduce_row("ReduceL2", run_reduce<L2Fold>),

@@ -58,6 +58,7 @@ OpDef arg_row(std::string_view op_type, void (*run)(RunContext&)) {
   row.op_type = op_type;
   row.infer = infer_arg;
   row.run = run;
+  row.floats = FloatTypes::kDouble;
   row.quantized = kDirectForm;  // quantization keeps the order
   row.observation = kNoObservation;
   return row;

@@ -107,6 +107,7 @@ OpDef scan_row(std::string_view op_type, int since, void (*infer)(InferContext&)
   row.inputs = {Role::kActivation, Role::kShape};
   row.infer = infer;
   row.run = run;
+  row.floats = FloatTypes::kDouble;
   return row;
 }
 

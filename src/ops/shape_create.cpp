@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ops/cast.h"
 #include "ops/shape_rows.h"
 
 namespace eightfold {
@@ -96,50 +97,48 @@ void run_constant_of_shape(RunContext& context) {
 }
 
 // ---- Range: start, start + delta, ... below limit
-template <typename T>
-int64_t range_count(T start, T limit, T delta) {
-  if (delta == T{}) return -1;
-  const double count = std::ceil((static_cast<double>(limit) - static_cast<double>(start)) /
-                                 static_cast<double>(delta));
-  if (!(count < 1e15)) return -1;
-  return std::max<int64_t>(0, static_cast<int64_t>(count));
+double number(const InferContext& context, const Tensor& scalar) {
+  double value = 0;
+  const TensorView from{scalar.dtype(), Layout::kPlain, {}, const_cast<void*>(scalar.raw())};
+  if (scalar.size() != 1 || scalar.dtype() != context.dtype(0) ||
+      !cast_elements(from, {DType::kFloat64, Layout::kPlain, {}, &value})) {
+    context.fail(ErrorCode::kInvalidType, "start, limit and delta must be scalars of one dtype");
+  }
+  return value;
 }
 
 void infer_range(InferContext& context) {
   std::optional<Dims> result = Dims{Dim{}};
   const Tensor* parts[3] = {context.constant(0), context.constant(1), context.constant(2)};
   if (parts[0] && parts[1] && parts[2]) {
-    int64_t count = -1;
-    const auto counted = [&](auto tag) {
-      using T = decltype(tag);
-      for (const Tensor* part : parts) {
-        if (part->dtype() != DTypeOf<T>::kValue || part->size() != 1) {
-          context.fail(ErrorCode::kInvalidType,
-                       "start, limit and delta must be scalars of one dtype");
-        }
-      }
-      count = range_count(parts[0]->data<T>()[0], parts[1]->data<T>()[0], parts[2]->data<T>()[0]);
-    };
-    if (!dtype_switch<float, double, int64_t, int32_t, int16_t>(context.dtype(0), counted)) {
-      refuse_dtype(context, context.dtype(0));
+    const double start = number(context, *parts[0]), limit = number(context, *parts[1]);
+    const double delta = number(context, *parts[2]);
+    const double count = std::ceil((limit - start) / delta);
+    if (delta == 0 || !(count < 1e15)) {
+      context.fail(ErrorCode::kInvalidData, "the range has no end");
     }
-    if (count < 0) context.fail(ErrorCode::kInvalidData, "the range has no end");
-    (*result)[0].value = count;
+    (*result)[0].value = std::max<int64_t>(0, static_cast<int64_t>(std::max(count, 0.0)));
   }
   context.set_output(0, context.dtype(0), std::move(result));
 }
 
+// Floats in their own type, integers by way of int64.
 void run_range(RunContext& context) {
-  const bool done = dtype_switch<float, double, int64_t, int32_t, int16_t>(
-      context.inputs[0].dtype, [&](auto tag) {
-        using T = decltype(tag);
-        const T start = context.inputs[0].as<T>()[0], delta = context.inputs[2].as<T>()[0];
-        T* y = context.outputs[0].as<T>();
-        for (int64_t i = 0, n = context.outputs[0].size(); i < n; ++i) {
-          y[i] = static_cast<T>(start + static_cast<T>(i) * delta);
-        }
-      });
-  if (!done) refuse_dtype(context, context.inputs[0].dtype);
+  const TensorView& y = context.outputs[0];
+  const auto fill = [&](auto tag) {
+    using T = decltype(tag);
+    T start{}, delta{};
+    std::vector<T> values(static_cast<size_t>(y.size()));
+    const auto cast = [](const TensorView& from, void* to, const Shape& shape) {
+      return cast_elements(from, {DTypeOf<T>::kValue, Layout::kPlain, shape, to});
+    };
+    if (!cast(context.inputs[0], &start, {}) || !cast(context.inputs[2], &delta, {})) {
+      refuse_dtype(context, y.dtype);
+    }
+    for (size_t i = 0; i < values.size(); ++i) values[i] = start + static_cast<T>(i) * delta;
+    cast_elements({DTypeOf<T>::kValue, Layout::kPlain, y.shape, values.data()}, y);
+  };
+  if (!dtype_switch<float, double>(y.dtype, fill)) fill(int64_t{});
 }
 
 // ---- Trilu: keeps the triangle above (or below) diagonal k of each matrix
@@ -264,7 +263,7 @@ void run_non_zero(RunContext& context) {
   const TensorView& x = context.inputs[0];
   std::vector<int64_t> found;
   const bool done =
-      dtype_switch<float, int64_t, int32_t, uint8_t, int8_t, bool>(x.dtype, [&](auto tag) {
+      dtype_switch<float, double, int64_t, int32_t, uint8_t, int8_t, bool>(x.dtype, [&](auto tag) {
         using T = decltype(tag);
         for (int64_t i = 0, n = x.size(); i < n; ++i) {
           if (x.as<T>()[i] != T{}) found.push_back(i);
@@ -290,6 +289,7 @@ OpDef maker(std::string_view op_type, Roles inputs, void (*infer)(InferContext&)
   row.inputs = inputs;
   row.infer = infer;
   row.run = run;
+  row.floats = FloatTypes::kAny;
   row.observation = kNoObservation;
   return row;
 }
@@ -303,11 +303,14 @@ void add_create_rows(std::vector<OpDef>& rows) {
   rows.push_back(
       maker("ConstantOfShape", {Role::kShape}, infer_constant_of_shape, run_constant_of_shape));
   rows.push_back(maker("Range", {Role::kShape}, infer_range, run_range));
+  rows.back().floats = FloatTypes::kDouble;
   rows.push_back(maker("Trilu", {Role::kActivation, Role::kShape}, infer_trilu, run_trilu));
   rows.push_back(
       maker("OneHot", {Role::kShape, Role::kShape, Role::kParameter}, infer_one_hot, run_one_hot));
   rows.push_back(maker("EyeLike", {Role::kMetadata}, infer_eye_like, run_eye_like));
+  rows.back().floats = FloatTypes::kDouble;
   rows.push_back(maker("NonZero", {Role::kActivation}, infer_non_zero, run_non_zero));
+  rows.back().floats = FloatTypes::kDouble;
   rows.back().allocates = true;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "ops/cast.h"
 #include "ops/mapped_copy.h"
 #include "ops/shape_rows.h"
 
@@ -100,7 +101,6 @@ void run_pad(RunContext& context) {
   const TensorView& x = context.inputs[0];
   uint64_t zero = 0;
   const void* fill = &zero;
-  float value = 0;
   if (takes_inputs(context.opset)) {
     if (context.has_input(2)) {
       if (context.inputs[2].dtype != x.dtype || context.inputs[2].size() != 1) {
@@ -109,9 +109,10 @@ void run_pad(RunContext& context) {
       }
       fill = context.inputs[2].data;
     }
-  } else if (x.dtype == DType::kFloat32) {
-    value = context.node.float_attribute("value", 0);
-    fill = &value;
+  } else {
+    float value = context.node.float_attribute("value", 0);
+    cast_elements({DType::kFloat32, Layout::kPlain, {}, &value},
+                  {x.dtype, Layout::kPlain, {}, &zero});
   }
   run_mapped_copy(context.plan_as<MappedCopy>(), element_bytes(context, x.dtype), x.data,
                   context.outputs[0].data, fill);

@@ -171,8 +171,10 @@ void run_resize(RunContext& context) {
 void add_resize_rows(std::vector<OpDef>& rows) {
   for (auto [op_type, since] : {std::pair<std::string_view, int>{"Resize", 10}, {"Upsample", 7}}) {
     rows.push_back(moving_row(op_type, since, kLatestOpset, infer_resize, plan_resize, run_resize));
-    rows.back().inputs = {Role::kActivation, Role::kParameter, Role::kParameter, Role::kShape};
+    // The scales are floats, yet no quantity of the data.
+    rows.back().inputs = {Role::kActivation, Role::kShape};
     rows.back().layout = LayoutRule::kFollow;
+    rows.back().floats = FloatTypes::kSingle;
     rows.back().quantized = {QuantizedOperands::kUnary, kEightfoldDomain, "QLinearResize"};
     rows.back().only_moves = [](const Node& node) {
       return node.string_attribute("mode", "nearest") == "nearest";

@@ -57,7 +57,7 @@ void write(const RunContext& context, Reduction reduction, int64_t to, int64_t f
                static_cast<size_t>(count) * bytes);
     return;
   }
-  const bool done = dtype_switch<float, int64_t, int32_t>(y.dtype, [&](auto tag) {
+  const bool done = dtype_switch<float, double, int64_t, int32_t>(y.dtype, [&](auto tag) {
     using T = decltype(tag);
     for (int64_t i = 0; i < count; ++i) {
       T& element = y.as<T>()[to + i];
@@ -128,6 +128,7 @@ OpDef scatter_row(std::string_view op_type, int since, void (*run)(RunContext&))
   row.inputs = {Role::kActivation, Role::kShape, Role::kActivation};
   row.infer = infer_scatter;
   row.run = run;
+  row.floats = FloatTypes::kDouble;
   return row;
 }
 

@@ -44,6 +44,8 @@ constexpr Row kRows[] = {
     ops_row(kLayers, "MatMul>Relu MatMul>Clip"),
     folded_row("(Add,MatMul,*)", "matmul_add", "", "first"),
     folded_row("(Add,*,MatMul)", "matmul_add"),
+    folded_row("MatMul>BatchNormalization", "matmul_bn"),
+    folded_row("BatchNormalization>Conv", "bn_conv", "", "anchor"),
     folded_row("Pad>Conv Pad>eightfold:Conv", "pad_into_conv", "", "anchor"),
     folded_row("Pad>MaxPool Pad>AveragePool", "pad_into_pool", "", "anchor"),
 };

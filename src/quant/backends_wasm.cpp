@@ -26,12 +26,11 @@ constexpr auto kBetween = QuantizeWhen::kBetweenQuantized;
 constexpr auto kAfter = QuantizeWhen::kInputQuantized;
 constexpr Row kRows[] = {
     ops_row(kLayers,
-            "Conv eightfold:Conv ConvTranspose eightfold:ConvTranspose Gemm "
-            "eightfold:Gemm MatMul"),
-    ops_row(kOthers, "Add Mul eightfold:Add eightfold:Mul Concat", Trait::kOwn, kBetween),
+            "Conv eightfold:Conv ConvTranspose eightfold:ConvTranspose Gemm eightfold:Gemm MatMul"),
+    ops_row(kOthers, "Add Mul eightfold:Add eightfold:Mul", Trait::kOwn, kBetween),
     ops_row(kOthers,
-            "LeakyRelu Sigmoid AveragePool GlobalAveragePool HardSwish HardSigmoid PRelu "
-            "BatchNormalization",
+            "Concat LeakyRelu Sigmoid AveragePool GlobalAveragePool HardSwish eightfold:HardSwish "
+            "HardSigmoid PRelu BatchNormalization",
             Trait::kOwn, kAfter),
     ops_row(kOthers,
             "Relu Clip MaxPool Reshape Flatten Squeeze Unsqueeze Transpose Slice Split Gather "

@@ -56,7 +56,7 @@ void compare_output(OutputError& output, const Tensor& a, const Tensor& b) {
                     shape_text(b.shape()) + " in the other",
                 "compare two forms of the same model");
   }
-  if (a.dtype() != DType::kFloat32 || b.dtype() != DType::kFloat32) {
+  if (!is_float(a.dtype()) || !is_float(b.dtype())) {
     // Class ids and the like: equal or not.
     ++output.rows;
     output.agreeing_rows += same_bytes(a, b) ? 1 : 0;

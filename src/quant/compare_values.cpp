@@ -5,6 +5,7 @@
 #include <array>
 #include <string>
 
+#include "ops/cast.h"
 #include "quant/lower_operands.h"
 
 namespace eightfold {
@@ -60,7 +61,7 @@ std::optional<ValuePair> counterpart(const Graph& quantized, std::string_view na
     const DType dtype = quantized.value(id).type.dtype;
     const auto& known = params[static_cast<size_t>(id)];
     if (is_quantized_int8(dtype) && known) return ValuePair{kNone, id, known, kNone};
-    if (dtype == DType::kFloat32) return ValuePair{kNone, id, std::nullopt, kNone};
+    if (is_float(dtype)) return ValuePair{kNone, id, std::nullopt, kNone};
   }
   return std::nullopt;
 }
@@ -113,7 +114,7 @@ std::vector<ValuePair> match_values(const Graph& reference, const Graph& quantiz
     for (ValueId output : reference.node(id).outputs()) {
       if (output == kNone) continue;
       const DType dtype = reference.value(output).type.dtype;
-      if (dtype != DType::kFloat32 && dtype != DType::kUndefined) continue;
+      if (!is_float(dtype) && dtype != DType::kUndefined) continue;
       auto pair = counterpart(typed, reference.value(output).name, params);
       if (!pair) continue;
       pair->reference = output;
@@ -132,7 +133,13 @@ std::vector<float> float_elements(const TensorView& view,
     case DType::kFloat32: read_plain<float>(view, {}, out); break;
     case DType::kUint8: read_plain<uint8_t>(view, used, out); break;
     case DType::kInt8: read_plain<int8_t>(view, used, out); break;
-    default: out.clear();
+    default: {  // other float types; anything else has no elements to compare
+      std::vector<float> wide(out.size());
+      const TensorView cast{DType::kFloat32, view.layout, view.shape, wide.data()};
+      if (!is_float(view.dtype) || !cast_elements(view, cast)) wide.clear();
+      if (wide.empty()) out.clear();
+      read_plain<float>(cast, {}, out);
+    }
   }
   return out;
 }

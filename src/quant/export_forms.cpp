@@ -7,6 +7,7 @@
 // there. Where it does not, the op gets a pair of its own with the same
 // parameters, which changes no number: clamping and rounding commute.
 #include "core/error.h"
+#include "ops/composed.h"
 #include "ops/op.h"
 #include "ops/upgrade.h"
 #include "quant/convert_pairs.h"
@@ -18,6 +19,7 @@ namespace eightfold {
 namespace {
 
 constexpr int64_t kPerAxisOpset = 13;
+constexpr std::string_view kHardSwish = "HardSwish";
 
 // op -> clamp -> Q, and nothing else reads the values between.
 struct ClampedGroup {
@@ -89,9 +91,24 @@ void require_uint8_activations(const Graph& graph) {
   }
 }
 
-Graph raised(Graph graph) {
-  if (graph.opset() >= kPerAxisOpset) return graph;
-  return upgrade_opset(graph, kPerAxisOpset);
+// The opset that the content needs: HardSwish is kept whole, for it has integers of its own.
+int64_t needed_opset(Graph& graph) {
+  int64_t opset = kPerAxisOpset;
+  for (NodeId id : graph.nodes()) {
+    Node& node = graph.node(id);
+    if (node.op_type != kHardSwish) continue;
+    if (node.domain == kEightfoldDomain) node.domain.clear();
+    opset = composed_since(kHardSwish);
+  }
+  return opset;
+}
+
+Graph unfolded_and_raised(Graph graph, void (*settle)(Graph&)) {
+  const int64_t opset = needed_opset(graph);
+  graph = unfold(graph);
+  settle(graph);
+  drop_unused_constants(graph);
+  return graph.opset() >= opset ? graph : upgrade_opset(graph, opset);
 }
 
 }  // namespace
@@ -101,17 +118,12 @@ Graph to_qdq(const Graph& quantized, Remarks*) {
     throw Error(ErrorCode::kInvalidState, "a lowered graph has no QDQ form any more",
                 "export the graph that convert returned");
   }
-  Graph graph = unfold(quantized);
-  settle_clamps(graph);
-  drop_unused_constants(graph);
-  return raised(std::move(graph));
+  return unfolded_and_raised(quantized, settle_clamps);
 }
 
 Graph to_qoperator(const Graph& lowered, Remarks*) {
   require_uint8_activations(lowered);
-  Graph graph = unfold(lowered);
-  drop_unused_constants(graph);
-  return raised(std::move(graph));
+  return unfolded_and_raised(lowered, [](Graph&) {});
 }
 
 }  // namespace eightfold

@@ -220,16 +220,12 @@ class Preparer {
       if (comes_in_integers(data[0])) return {};
       return "its input '" + graph_.value(data[0]).name + "' is not quantized";
     }
-    bool from_integers = false, has_constant = false;
-    for (ValueId value : data) {
-      from_integers =
-          from_integers || comes_in_integers(value) || neighbours_.feeds_weighted(value);
-      has_constant = has_constant || graph_.constant(value) != nullptr;
-    }
+    const bool from_integers = std::ranges::any_of(data, [&](ValueId value) {
+      return comes_in_integers(value) || neighbours_.feeds_weighted(value);
+    });
     if (!from_integers) return "no input of it is quantized, so integers would gain nothing";
-    if (when == QuantizeWhen::kBetweenQuantized && has_constant &&
-        !neighbours_.reaches_weighted(id)) {
-      return "it scales or shifts a result by a constant, with no integer layer after it";
+    if (when == QuantizeWhen::kBetweenQuantized && !neighbours_.leads_to_layer(id)) {
+      return "no integer layer comes after it, so integers would lose precision and gain nothing";
     }
     return {};
   }

@@ -57,10 +57,6 @@ Tensor half_tensor(Shape shape, const std::vector<uint16_t>& bits) {
   return tensor;
 }
 
-Tensor cast(const Tensor& x, DType to) {
-  return run_op({.op = "Cast", .attributes = {{"to", static_cast<int64_t>(to)}}, .inputs = {x}})[0];
-}
-
 }  // namespace
 
 TEST_CASE("DequantizeLinear reads uint4 and int4", "[ops][int4]") {

@@ -237,7 +237,7 @@ TEST_CASE("ops without weights run on integers only beside integers", "[prepare]
   SECTION("a graph input that feeds a layer as well") {
     Model m;
     const ValueId y = m.g.node("Add", {m.x, m.conv(m.x)});
-    m.prepare(y);
+    m.prepare(m.conv(y));
     CHECK(m.plan(y).quantized);
   }
   SECTION("scaling the result by a constant, at the end") {
@@ -246,7 +246,22 @@ TEST_CASE("ops without weights run on integers only beside integers", "[prepare]
     const ValueId y = m.g.node("Mul", {flat, m.g.constant(noise({8, 8}))});
     m.prepare(y);
     CHECK(m.plan(flat).quantized);
-    CHECK(m.plan(y).reason.starts_with("it scales or shifts a result by a constant"));
+    CHECK(m.plan(y).reason.starts_with("no integer layer comes after it"));
+  }
+  SECTION("a residual sum that is read by floats alone, whatever comes behind them") {
+    Model m;
+    const ValueId sum = m.g.node("Add", {m.x, m.conv(m.x)});
+    const ValueId square = m.g.node("Mul", {sum, sum});
+    m.prepare(m.conv(m.g.node("Div", {sum, m.g.node("Sqrt", {square})})));
+    CHECK_FALSE(m.plan(sum).quantized);
+    CHECK_FALSE(m.plan(square).quantized);
+  }
+  SECTION("a sum that meets another product") {
+    Model m;
+    const ValueId sum = m.g.node("Add", {m.x, m.conv(m.x)});
+    const ValueId turned = m.g.node("Transpose", {sum});
+    m.prepare(m.g.node("MatMul", {turned, turned}));
+    CHECK(m.plan(sum).quantized);
   }
   SECTION("the same before another layer") {
     Model m;

@@ -96,6 +96,11 @@ std::vector<ValueType> infer_op(const OpCase& op_case, std::vector<std::optional
   return context.take_outputs();
 }
 
+Tensor cast(const Tensor& tensor, DType to) {
+  return run_op(
+      {.op = "Cast", .attributes = {{"to", static_cast<int64_t>(to)}}, .inputs = {tensor}})[0];
+}
+
 Tensor booleans(Shape shape, const std::vector<int>& values) {
   Tensor tensor = Tensor::allocate(DType::kBool, std::move(shape));
   std::ranges::transform(values, tensor.mutable_data<bool>().begin(),

@@ -52,6 +52,8 @@ inline Tensor u8(Shape shape, std::vector<uint8_t> values) {
 inline Tensor s8(Shape shape, std::vector<int8_t> values) {
   return Tensor::of<int8_t>(std::move(shape), values);
 }
+// What the Cast operator makes of a tensor.
+Tensor cast(const Tensor& tensor, DType to);
 Tensor booleans(Shape shape, const std::vector<int>& values);
 // first, first + step, ... in row-major order.
 Tensor ramp(Shape shape, float first = 0, float step = 1);

@@ -7,6 +7,7 @@
 #include "ir/verify.h"
 #include "quant/lower_operands.h"
 #include "support/hand_prepared.h"
+#include "support/op_runner.h"
 
 namespace eightfold::test {
 
@@ -28,8 +29,10 @@ Feeds feeds_for(const Graph& graph, uint32_t seed) {
     const Value& value = graph.value(id);
     Shape shape;
     for (const Dim& dim : *value.type.dims) shape.push_back(dim.known() ? dim.value : 2);
-    if (value.type.dtype == DType::kFloat32) {
-      feeds.push_back({value.name, noise(shape, -2, 2, ++seed)});
+    if (is_float(value.type.dtype)) {
+      Tensor numbers = noise(shape, -2, 2, ++seed);
+      if (value.type.dtype != DType::kFloat32) numbers = cast(numbers, value.type.dtype);
+      feeds.push_back({value.name, std::move(numbers)});
       continue;
     }
     Tensor counted = Tensor::allocate(value.type.dtype, shape);
