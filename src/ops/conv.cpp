@@ -242,7 +242,8 @@ OpDef residual_row() {
 OpDef transpose_row(std::string_view domain) {
   OpDef row = conv_row(domain, "");
   row.op_type = "ConvTranspose";
-  row.quantized = {};
+  row.quantized.domain = kEightfoldDomain;
+  row.quantized.op_type = "QLinearConvTranspose";
   row.weight_axis = transpose_weight_axis;
   row.macs = transpose_macs;
   return row;

@@ -19,7 +19,7 @@ std::vector<OpDef> qlinear_ops() {
   for (auto* part :
        {qlinear_conv_rows, qlinear_matmul_rows, qlinear_gemm_rows, qlinear_elementwise_rows,
         qlinear_unary_rows, qlinear_concat_rows, qlinear_pool_rows, qlinear_softmax_rows,
-        qlinear_where_rows, qlinear_reduce_rows, qlinear_float_rows}) {
+        qlinear_where_rows, qlinear_reduce_rows, qlinear_float_rows, qlinear_conv_transpose_rows}) {
     for (OpDef& row : part()) rows.push_back(std::move(row));
   }
   rows.push_back(matmul_nbits_row());

@@ -17,6 +17,7 @@ std::vector<OpDef> qlinear_pool_rows();  // QLinearAveragePool, QLinearGlobalAve
 std::vector<OpDef> qlinear_softmax_rows();
 std::vector<OpDef> qlinear_where_rows();
 std::vector<OpDef> qlinear_reduce_rows();  // QLinearReduceMean
+std::vector<OpDef> qlinear_conv_transpose_rows();
 std::vector<OpDef> qlinear_float_rows();  // eightfold:QLinearPRelu, QLinearResize ...
 OpDef matmul_nbits_row();
 OpDef gather_block_quantized_row();

@@ -8,7 +8,7 @@ namespace {
 constexpr const char *kConv = "eightfold:Conv", *kTransposed = "eightfold:ConvTranspose";
 constexpr const char *kGemm = "eightfold:Gemm", *kAdd = "eightfold:Add", *kMul = "eightfold:Mul";
 
-// ConvTranspose has no integer kernel: its rows are for fusing alone.
+// ConvTranspose's rows are for fusing alone: ONNX Runtime has no integer kernel for it.
 constexpr Row kRows[] = {
     folded_row("Conv>BatchNormalization>Relu", "conv_bn_relu", kConv),
     folded_row("Conv>BatchNormalization", "conv_bn"),

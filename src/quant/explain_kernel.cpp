@@ -22,6 +22,7 @@ struct Row {
 };
 constexpr Row kRows[] = {
     {"QLinearConv", name<DenseInt8>, name<DepthwiseInt8>},
+    {"QLinearConvTranspose", name<DenseInt8>},
     {"QLinearConvAdd", name<DenseInt8>},
     {"QLinearMatMul", name<DenseInt8>},
     {"QGemm", name<DenseInt8>},

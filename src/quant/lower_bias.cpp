@@ -14,7 +14,12 @@ namespace {
 std::vector<float> sum_scales(const Graph& graph, const Group& group) {
   const std::span<const float> weight = graph.constant(group.inputs[1]->scale)->data<float>();
   std::vector<float> scales;
-  for (float scale : weight) scales.push_back(scale_of(graph, *group.inputs[0]) * scale);
+  // The weight of a transposed convolution has the channels of one group.
+  const Node& node = graph.node(group.node);
+  const bool repeats = node.op_type == "ConvTranspose" && weight.size() > 1;
+  for (int64_t g = repeats ? node.int_attribute("group", 1) : 1; g > 0; --g) {
+    for (float scale : weight) scales.push_back(scale_of(graph, *group.inputs[0]) * scale);
+  }
   return scales;
 }
 

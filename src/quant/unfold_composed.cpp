@@ -62,7 +62,10 @@ ValueId dequantized_bias(Graph& graph, NodeId id, ValueId bias, size_t x_scale, 
   for (float scale : graph.constant(graph.node(id).input(w_scale))->data<float>()) {
     weight.scale.push_back(scale);
   }
-  const std::vector<float> scales = bias_scales(x, weight);
+  std::vector<float> scales = bias_scales(x, weight);
+  const auto size = static_cast<size_t>(graph.constant(bias)->size());
+  // A transposed convolution's weight has the channels of one group.
+  for (size_t i = 0; scales.size() > 1 && scales.size() < size; ++i) scales.push_back(scales[i]);
   const bool per_channel = scales.size() > 1;
   const Shape shape = per_channel ? Shape{static_cast<int64_t>(scales.size())} : Shape{};
   const std::string name = graph.value(bias).name;
@@ -155,6 +158,19 @@ std::vector<NodeId> split_integer_gemm(Graph& graph, NodeId id) {
   return {id};
 }
 
+std::vector<NodeId> split_integer_transpose(Graph& graph, NodeId id) {
+  const Node& node = graph.node(id);
+  const ValueId y_scale = node.input(6), y_zero = node.input(7), bias = node.input(8);
+  const IntegerBounds bounds = take_bounds(graph, id, graph.constant(y_zero)->dtype());
+  std::vector<ValueId> inputs{dequantized(graph, id, 0, -1), dequantized(graph, id, 3, 1)};
+  if (bias != kNone) inputs.push_back(dequantized_bias(graph, id, bias, 1, 4));
+  graph.set_inputs(id, std::move(inputs));
+  graph.node(id).domain.clear();
+  graph.node(id).op_type = "ConvTranspose";
+  clip_after(graph, quantize_output(graph, id, y_scale, y_zero), bounds);
+  return {id};
+}
+
 // QLinear<Op> of qlinear_float.cpp: dequantize, Op, quantize.
 std::vector<NodeId> split_integer_float(Graph& graph, NodeId id) {
   const Node& node = graph.node(id);
@@ -178,6 +194,7 @@ std::vector<NodeId> split_composed(Graph& graph, NodeId id) {
   const Node& node = graph.node(id);
   if (node.op_type == "ConvAdd") return split_residual(graph, id);
   if (node.op_type == "QLinearConvAdd") return split_integer_residual(graph, id);
+  if (node.op_type == "QLinearConvTranspose") return split_integer_transpose(graph, id);
   if (node.op_type.starts_with(kIntegerPrefix) && !plain_domain(graph, node.op_type)) {
     return split_integer_float(graph, id);
   }

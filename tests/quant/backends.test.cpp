@@ -171,7 +171,6 @@ TEST_CASE("what a backend does not list it does not know", "[backends]") {
       {"tensorrt", "(Gather, constant)"},
       {"native", "(Relu, ConvTranspose)"},
       {"native", "(Clip, Conv)"},
-      {"exact8", "ConvTranspose"},
       {"exact8", "Softmax"},
       {"onnxruntime", "Tanh"},
       {"onnxruntime", "Relu"},

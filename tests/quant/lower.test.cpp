@@ -97,6 +97,13 @@ const std::vector<KindRow>& kind_rows() {
        "QLinearLeakyRelu", "com.microsoft"},
       {"sigmoid", [](Sketch& s, ValueId x, ValueId) { return s.node("Sigmoid", {x}, {}, "y"); },
        "QLinearSigmoid", "com.microsoft"},
+      {"transposed conv in groups",
+       [](Sketch& s, ValueId x, ValueId) {
+         const ValueId b = s.constant("b", noise({6}));
+         return s.node("ConvTranspose", {x, s.constant("w", noise({4, 3, 3, 3})), b},
+                       {ints("strides", {2, 2}), {"group", int64_t{2}}}, "y");
+       },
+       "QLinearConvTranspose", "eightfold"},
       {"hard swish",
        [](Sketch& s, ValueId x, ValueId) { return s.node("HardSwish", {x}, {}, "y"); },
        "QLinearHardSwish", "eightfold"},
