@@ -11,7 +11,8 @@ namespace eightfold {
 Neighbours::Neighbours(const Graph& graph, const PatternTable& patterns)
     : graph_(graph),
       weighted_(static_cast<size_t>(graph.node_slots())),
-      leads_(static_cast<size_t>(graph.node_slots())) {
+      leads_(static_cast<size_t>(graph.node_slots())),
+      feeds_floats_(static_cast<size_t>(graph.node_slots())) {
   // Layers, and what leads to one by way of integers.
   std::vector<bool> carries(leads_.size());
   const auto nodes = graph.nodes();
@@ -26,6 +27,18 @@ Neighbours::Neighbours(const Graph& graph, const PatternTable& patterns)
       if (output == kNone) continue;
       leads_[index] = leads_[index] || std::ranges::any_of(graph.value(output).uses(), carries_on);
     }
+    const auto outputs = graph.node(id).outputs();
+    feeds_floats_[index] = std::ranges::all_of(outputs, [&](ValueId output) {
+      if (output == kNone) return true;
+      const auto uses = graph.value(output).uses();
+      return !uses.empty() && !graph.is_output(output) &&
+             std::ranges::all_of(uses, [&](const Use& use) {
+               const BackendPatternConfig* reader = patterns.single(use.node);
+               return reader == nullptr || (reader->effective_observation_type() ==
+                                                ObservationType::kOutputShareObserverWithInput &&
+                                            feeds_floats(use.node));
+             });
+    });
     carries[index] = is_known && (def->macs != nullptr || leads_[index]);
   }
 }

@@ -18,6 +18,8 @@ class Neighbours {
   // A layer, or a product of two computed values, comes later on some path of operators that the
   // backend can run on integers.
   bool leads_to_layer(NodeId node) const { return leads_[static_cast<size_t>(node)]; }
+  // Float ops alone read what the node makes, be it behind ops that only move it.
+  bool feeds_floats(NodeId node) const { return feeds_floats_[static_cast<size_t>(node)]; }
   // Such a layer takes this value as its data.
   bool feeds_weighted(ValueId value) const;
   // How much an error of a negative element shrinks in all that reads the value
@@ -26,7 +28,7 @@ class Neighbours {
 
  private:
   const Graph& graph_;
-  std::vector<bool> weighted_, leads_;
+  std::vector<bool> weighted_, leads_, feeds_floats_;
 };
 
 }  // namespace eightfold

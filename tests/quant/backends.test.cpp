@@ -240,7 +240,7 @@ TEST_CASE("ops without weights wait for integers in our backends alone", "[backe
     CHECK(row_of(name, "Add").quantize_when == QuantizeWhen::kBetweenQuantized);
     CHECK(row_of(name, "MaxPool").quantize_when == QuantizeWhen::kInputQuantized);
     CHECK(row_of(name, "LeakyRelu").quantize_when == QuantizeWhen::kInputQuantized);
-    CHECK(row_of(name, "Conv").quantize_when == QuantizeWhen::kAlways);
+    CHECK(row_of(name, "Conv").quantize_when == QuantizeWhen::kDynamicAlone);
   }
   for (const char* name : {"native", "qnnpack", "executorch", "tensorrt"}) {
     for (const BackendPatternConfig& config : backend(name).configs()) {

@@ -226,6 +226,19 @@ TEST_CASE("an activation with two users before it is an op of its own", "[prepar
   CHECK(m.slot(relu) == m.slot(conv));
 }
 
+TEST_CASE("a layer alone between float ops takes its range in each run", "[prepare]") {
+  Model m;
+  const ValueId alone = m.conv(m.g.node("Exp", {m.x}));
+  m.prepare(m.g.node("Sqrt", {m.g.node("Transpose", {alone})}));
+  CHECK(m.plan(alone).quantized);
+  CHECK(m.plan(alone).mode == QuantMode::kDynamic);
+  CHECK(m.slot(alone) == -1);
+  Model read;  // by another layer
+  const ValueId first = read.conv(read.g.node("Exp", {read.x}));
+  read.prepare(read.conv(first));
+  CHECK(read.plan(first).mode == QuantMode::kStatic);
+}
+
 TEST_CASE("ops without weights run on integers only beside integers", "[prepare]") {
   SECTION("alone between graph input and output") {
     Model m;
