@@ -20,6 +20,7 @@ namespace {
 
 constexpr int64_t kPerAxisOpset = 13;
 constexpr std::string_view kHardSwish = "HardSwish";
+constexpr std::string_view kIntegerHardSwish = "QLinearHardSwish";  // unfolds to it
 
 // op -> clamp -> Q, and nothing else reads the values between.
 struct ClampedGroup {
@@ -96,8 +97,8 @@ int64_t needed_opset(Graph& graph) {
   int64_t opset = kPerAxisOpset;
   for (NodeId id : graph.nodes()) {
     Node& node = graph.node(id);
-    if (node.op_type != kHardSwish) continue;
-    if (node.domain == kEightfoldDomain) node.domain.clear();
+    if (node.op_type != kHardSwish && node.op_type != kIntegerHardSwish) continue;
+    if (node.op_type == kHardSwish) node.domain.clear();
     opset = composed_since(kHardSwish);
   }
   return opset;
