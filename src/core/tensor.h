@@ -130,7 +130,7 @@ class Tensor {
   static Tensor wrap(DType dtype, Shape shape, std::shared_ptr<Buffer> buffer);
   static Tensor strings(Shape shape, std::vector<std::string> values);
   static Tensor sequence(std::vector<Tensor> items);
-  static Tensor none();  // an optional that holds nothing
+  static Tensor none();                               // an optional that holds nothing
   static Tensor described(DType dtype, Shape shape);  // has no data, and is not to be read
   template <typename T>
   static Tensor of(Shape shape, std::span<const T> values);

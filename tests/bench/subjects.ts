@@ -36,7 +36,7 @@ async function* once(feeds: Feeds): AsyncGenerator<Feeds> {
 
 async function calibrationOf(name: string, feeds: Feeds): Promise<AsyncIterable<Feeds>> {
   const row = kModels.find((model) => model.name === name);
-  return row ? calibrationFeeds((await row.sets()).calibration, row) : once(feeds);
+  return row ? calibrationFeeds(readModel(name), (await row.sets()).calibration, row) : once(feeds);
 }
 
 function hasTestSet(folder: string): boolean {
