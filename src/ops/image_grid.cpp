@@ -101,8 +101,8 @@ float sample(const Sampling& sampling, const std::array<AxisTaps, kMaxAxes>& axe
              const float* plane) {
   float sum = 0;
   const auto taps = static_cast<size_t>(sampling.mode);
-  // A leading axis of one element has its tap alone at place 0.
-  for (size_t d = 0; d < taps && axes[0].weight[d] != 0; ++d) {
+  for (size_t d = 0; d < taps; ++d) {
+    if (axes[0].weight[d] == 0) continue;  // all but one, where there is no third axis
     for (size_t h = 0; h < taps; ++h) {
       for (size_t w = 0; w < taps; ++w) {
         const int64_t z = axes[0].offset[d], y = axes[1].offset[h], x = axes[2].offset[w];
