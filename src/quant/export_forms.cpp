@@ -6,6 +6,8 @@
 // onnxruntime fuses a Relu between op and Q only where Q's range already clips
 // there. Where it does not, the op gets a pair of its own with the same
 // parameters, which changes no number: clamping and rounding commute.
+#include <algorithm>
+
 #include "core/error.h"
 #include "ops/composed.h"
 #include "ops/op.h"
@@ -20,7 +22,6 @@ namespace {
 
 constexpr int64_t kPerAxisOpset = 13;
 constexpr std::string_view kHardSwish = "HardSwish";
-constexpr std::string_view kIntegerHardSwish = "QLinearHardSwish";  // unfolds to it
 
 // op -> clamp -> Q, and nothing else reads the values between.
 struct ClampedGroup {
@@ -92,23 +93,27 @@ void require_uint8_activations(const Graph& graph) {
   }
 }
 
-// The opset that the content needs: HardSwish is kept whole, for it has integers of its own.
-int64_t needed_opset(Graph& graph) {
-  int64_t opset = kPerAxisOpset;
+// HardSwish is kept whole: it has integers of its own.
+void keep_hard_swish(Graph& graph) {
   for (NodeId id : graph.nodes()) {
     Node& node = graph.node(id);
-    if (node.op_type != kHardSwish && node.op_type != kIntegerHardSwish) continue;
-    if (node.op_type == kHardSwish) node.domain.clear();
-    opset = composed_since(kHardSwish);
+    if (node.is(kHardSwish, kEightfoldDomain)) node.domain.clear();
   }
-  return opset;
+}
+
+// The opset that the content needs.
+int64_t needed_opset(const Graph& graph) {
+  const bool has_hard_swish =
+      std::ranges::any_of(graph.nodes(), [&](NodeId id) { return graph.node(id).is(kHardSwish); });
+  return has_hard_swish ? composed_since(kHardSwish) : kPerAxisOpset;
 }
 
 Graph unfolded_and_raised(Graph graph, void (*settle)(Graph&)) {
-  const int64_t opset = needed_opset(graph);
+  keep_hard_swish(graph);
   graph = unfold(graph);
   settle(graph);
   drop_unused_constants(graph);
+  const int64_t opset = needed_opset(graph);
   return graph.opset() >= opset ? graph : upgrade_opset(graph, opset);
 }
 

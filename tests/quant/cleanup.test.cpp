@@ -12,6 +12,7 @@
 #include "support/hand_prepared.h"
 #include "support/matchers.h"
 #include "support/op_runner.h"
+#include "support/routed.h"
 
 namespace eightfold {
 namespace {
@@ -266,6 +267,22 @@ TEST_CASE("gates of Add, Clip and products are HardSwish", "[cleanup]") {
        "", "Clip"},
   };
   for (const Case& test : cases) check(test);
+}
+
+TEST_CASE("both formats of a file with HardSwish are of an opset that has it",
+          "[cleanup][export]") {
+  GraphBuilder g(11);
+  const ValueId x = g.input("x", {1, 2, 6, 6});
+  const ValueId conv = g.node("Conv", {x, g.constant(noise({2, 2, 1, 1}))});
+  const ValueId sum = g.node("Add", {conv, scalar(g, 3)});
+  const ValueId gate = g.node("Clip", {sum, scalar(g, 0), scalar(g, 6)});
+  const ValueId swish = g.node("Div", {g.node("Mul", {conv, gate}), scalar(g, 6)});
+  g.output(g.node("Conv", {swish, g.constant(noise({2, 2, 1, 1}))}));
+  const Routed routed = route(g.build(), full_range("exact8"));
+  for (const Graph& file : {to_qdq(routed.quantized), to_qoperator(routed.lowered)}) {
+    CHECK(count_ops(file, "HardSwish") == 1);
+    CHECK(file.opset() == 14);
+  }
 }
 
 TEST_CASE("Gelu is found in parts, by Erf and by Tanh", "[cleanup]") {
