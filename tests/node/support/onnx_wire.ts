@@ -15,8 +15,6 @@ export interface WireNode {
   domain: string;
   inputs: string[];
   outputs: string[];
-  /** If, Loop, Scan: a body reads values of the graph around it. */
-  hasBody: boolean;
   raw: Uint8Array;
 }
 
@@ -80,9 +78,6 @@ function nodeOf(raw: Uint8Array): WireNode {
     domain: text(7),
     inputs: textsOf(fields, 1),
     outputs: textsOf(fields, 2),
-    hasBody: fields.some(
-      ({ number, bytes }) => number === 5 && fieldsOf(bytes).some((inner) => inner.number === 6),
-    ),
     raw,
   };
 }
