@@ -7,6 +7,8 @@
 // there. Where it does not, the op gets a pair of its own with the same
 // parameters, which changes no number: clamping and rounding commute.
 #include <algorithm>
+#include <set>
+#include <string>
 
 #include "core/error.h"
 #include "ops/composed.h"
@@ -108,11 +110,25 @@ int64_t needed_opset(const Graph& graph) {
   return has_hard_swish ? composed_since(kHardSwish) : kPerAxisOpset;
 }
 
+// onnxruntime refuses a file in which two nodes have one name: the later ones get a number.
+void number_equal_names(Graph& graph) {
+  std::set<std::string> taken;
+  for (NodeId id : graph.nodes()) {
+    Node& node = graph.node(id);
+    if (node.name.empty() || taken.insert(node.name).second) continue;
+    const std::string base = node.name;
+    for (int number = 2; !taken.insert(node.name).second; ++number) {
+      node.name = base + "_" + std::to_string(number);
+    }
+  }
+}
+
 Graph unfolded_and_raised(Graph graph, void (*settle)(Graph&)) {
   keep_hard_swish(graph);
   graph = unfold(graph);
   settle(graph);
   drop_unused_constants(graph);
+  number_equal_names(graph);
   const int64_t opset = needed_opset(graph);
   return graph.opset() >= opset ? graph : upgrade_opset(graph, opset);
 }
