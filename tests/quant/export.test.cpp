@@ -1,6 +1,8 @@
 // Export forms: plain ONNX, and the same numbers.
 #include <catch_amalgamated.hpp>
 #include <cmath>
+#include <set>
+#include <string>
 
 #include "core/error.h"
 #include "ir/text.h"
@@ -129,4 +131,13 @@ TEST_CASE("QOperator with int8 activations is refused with a hint") {
 
 TEST_CASE("a lowered graph has no QDQ form") {
   CHECK_THROWS_AS(to_qdq(lower(convert(fused_conv(0).model))), Error);
+}
+
+TEST_CASE("no two nodes of an exported file have one name") {
+  Graph quantized = convert(fused_conv(0).model);
+  for (NodeId id : quantized.nodes()) quantized.node(id).name = "same";
+  const Graph plain = to_qdq(quantized);
+  std::set<std::string> names;
+  for (NodeId id : plain.nodes()) CHECK(names.insert(plain.node(id).name).second);
+  check_equal(quantized, plain);
 }
