@@ -2,6 +2,7 @@
 // the residual kernel on them while they are in cache.
 #include <algorithm>
 
+#include "core/aligned.h"
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
 
@@ -22,7 +23,7 @@ int64_t sums_per_row(const ConvShape& shape) {
 }
 
 size_t sums_offset(std::span<const PackedDense> groups) {
-  return (dense_scratch_bytes(groups[0]) + kAlignment - 1) / kAlignment * kAlignment;
+  return aligned(dense_scratch_bytes(groups[0]));
 }
 
 // What makes `rows` rows of one image from row `first` on. A window of one pixel stays one, since

@@ -1,6 +1,8 @@
 // Which values are widened, where, and back again. See call_row.h.
 #include "ops/call_row.h"
 
+#include "core/aligned.h"
+
 #include <utility>
 
 #include "ops/cast.h"
@@ -27,8 +29,6 @@ bool is_read(const OpDef& op, size_t i, const void* packed) {
   const Role role = op.role(i);
   return role != Role::kMetadata && !(role == Role::kWeight && packed);
 }
-
-size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 size_t widened_bytes(const Shape& shape) {
   return aligned(byte_count(DType::kFloat32, element_count(shape)) + kTailBytes);

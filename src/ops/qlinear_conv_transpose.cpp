@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "core/aligned.h"
 #include "kernels/int8.h"
 #include "kernels/layout.h"
 #include "kernels/scatter_columns.h"
@@ -92,8 +93,6 @@ struct TransposedPlan {
 WindowSpec window_of(const Node& node, const Shape& weight) {
   return read_window(node, weight.size() - 2, std::span(weight).subspan(2));
 }
-
-size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 OpState plan_transposed(PlanContext& context) {
   if (!context.packed) context.fail(ErrorCode::kInternal, "an int8 convolution was not packed");

@@ -8,6 +8,7 @@
 #include <memory>
 #include <numeric>
 
+#include "core/aligned.h"
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
 #include "ops/qlinear_rows.h"
@@ -157,7 +158,6 @@ void make_tables(const PlanContext& context, FloatPlan& plan) {
   }
 }
 
-size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 size_t float_bytes(const TensorInfo& info) {
   return aligned(static_cast<size_t>(element_count(info.shape)) * sizeof(float));
 }

@@ -6,6 +6,7 @@
 //   y = quantize(activation(float(acc) * (alpha * sa * sb[n])))        or without quantize
 #include <memory>
 
+#include "core/aligned.h"
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
 #include "ops/activation_attribute.h"
@@ -121,7 +122,7 @@ OpState plan_gemm(PlanContext& context) {
   plan->m = a[transposed ? 1 : 0];
   plan->a_signed = is_signed_input(context, kA);
   if (packed.quantizes_after()) {
-    plan->sums_at = (context.scratch_bytes + kAlignment - 1) / kAlignment * kAlignment;
+    plan->sums_at = aligned(context.scratch_bytes);
     context.scratch_bytes =
         plan->sums_at + static_cast<size_t>(plan->m * packed.weights.n) * sizeof(float);
   }

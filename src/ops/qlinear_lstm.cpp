@@ -4,6 +4,8 @@
 // Y past an item's length hold the quantized zero.
 #include "ops/qlinear_lstm.h"
 
+#include "core/aligned.h"
+
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -18,8 +20,6 @@ namespace {
 
 using namespace qlinear_lstm;
 constexpr size_t kY = 0, kYh = 1, kYc = 2;
-
-size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 struct LstmPlan {
   OpState own;  // of a node whose inputs are all constant: it is computed without a pack before

@@ -38,11 +38,4 @@ MatMulActivations quantize_activations(const RunContext& context);
 // The sums in output 0 become floats, in place: y = float(acc) * (a_scale * b_scale[n]) + bias[n]
 void scale_sums(const RunContext& context, float a_scale, int64_t n);
 
-// The range of x with zero in it, as DynamicQuantizeLinear takes it.
-struct DynamicRange {
-  float scale;
-  int32_t zero_point;
-};
-DynamicRange dynamic_range(const float* x, int64_t n);
-
 }  // namespace eightfold

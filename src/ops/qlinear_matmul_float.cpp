@@ -6,8 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "core/aligned.h"
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
+#include "ops/dynamic_range.h"
 #include "ops/qlinear_matmul.h"
 
 namespace eightfold {
@@ -28,7 +30,7 @@ void check_float_operands(const PlanContext& context) {
 
 size_t dynamic_scratch_bytes(const PlanContext& context) {
   const auto bytes = static_cast<size_t>(element_count(context.inputs[0].shape));
-  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  return aligned(bytes);
 }
 
 MatMulActivations quantize_activations(const RunContext& context) {

@@ -11,8 +11,8 @@
 #include "core/nibble.h"
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
+#include "ops/dynamic_range.h"
 #include "ops/families.h"
-#include "ops/qlinear_matmul.h"
 #include "ops/quantized_operands.h"
 #include "ops/strides.h"
 
@@ -262,17 +262,6 @@ void run_dynamic(RunContext& context) {
 }
 
 }  // namespace
-
-DynamicRange dynamic_range(const float* x, int64_t n) {
-  float low = 0, high = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    low = std::min(low, x[i]);
-    high = std::max(high, x[i]);
-  }
-  const float scale = low == high ? 1.0f : (high - low) / 255.0f;
-  const float zero = round_half_even(std::clamp(0.0f - low / scale, 0.0f, 255.0f));
-  return {scale, static_cast<int32_t>(zero)};
-}
 
 std::vector<OpDef> quantize_ops() {
   const OpDef quantize{.domain = "",

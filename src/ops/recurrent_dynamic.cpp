@@ -11,10 +11,12 @@
 #include <algorithm>
 #include <memory>
 
+#include "core/aligned.h"
 #include "core/qparams.h"
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
 #include "ops/dtype_switch.h"
+#include "ops/dynamic_range.h"
 #include "ops/quantized_operands.h"
 #include "ops/recurrent.h"
 #include "ops/recurrent_walk.h"
@@ -75,8 +77,6 @@ struct DynamicPlan {
   size_t bias_at = 0, quantized_at = 0, dense_at = 0;
 };
 
-size_t aligned(size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
-
 OpState plan_dynamic(PlanContext& context) {
   auto plan = std::make_shared<DynamicPlan>();
   if (!context.packed)
@@ -98,17 +98,6 @@ OpState plan_dynamic(PlanContext& context) {
   return plan;
 }
 
-ScaleZeroPoint dynamic_parameters(const float* x, int64_t n) {
-  float low = 0, high = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    low = std::min(low, x[i]);
-    high = std::max(high, x[i]);
-  }
-  const float scale = low == high ? 1.0f : (high - low) / 255.0f;
-  const float zero = round_half_even(std::clamp(0.0f - low / scale, 0.0f, 255.0f));
-  return {scale, zero > 0 ? static_cast<int32_t>(zero) : 0};  // an infinite range gives NaN
-}
-
 class DynamicProducts final : public GateProducts {
  public:
   explicit DynamicProducts(const RunContext& context)
@@ -121,7 +110,7 @@ class DynamicProducts final : public GateProducts {
     direction_ = static_cast<size_t>(direction);
     const RecurrentShape& shape = plan_.shape;
     const int64_t used = plan_.attributes.batch_major ? shape.steps : steps;
-    x_ = dynamic_parameters(context_.inputs[kX].as<float>(), used * shape.batch * shape.input);
+    x_ = dynamic_range(context_.inputs[kX].as<float>(), used * shape.batch * shape.input);
     if (!context_.has_input(kB)) return;
     const float* b = context_.inputs[kB].as<float>() + direction * 2 * shape.gates;
     for (int64_t i = 0; i < shape.gates; ++i) bias_[i] = b[i] + b[shape.gates + i];
@@ -132,7 +121,7 @@ class DynamicProducts final : public GateProducts {
   }
 
   void of_hidden(Part, const float* h, int64_t rows, float* products) override {
-    const ScaleZeroPoint parameters = dynamic_parameters(h, rows * plan_.shape.hidden);
+    const ScaleZeroPoint parameters = dynamic_range(h, rows * plan_.shape.hidden);
     multiply(packed_.r, parameters, h, rows, plan_.shape.hidden, products);
   }
 
