@@ -31,11 +31,6 @@ Shape shape_from_js(const val& dims, const std::string& name) {
   return shape;
 }
 
-void copy_in(const val& bytes, void* target, size_t size) {
-  if (size == 0) return;
-  val(typed_memory_view(size, static_cast<uint8_t*>(target))).call<void>("set", bytes);
-}
-
 Tensor strings_from_js(const val& data, Shape shape, const std::string& name) {
   std::vector<std::string> values = emscripten::vecFromJSArray<std::string>(data);
   if (static_cast<int64_t>(values.size()) != element_count(shape)) {
@@ -58,7 +53,7 @@ Tensor tensor_from_js(const val& object, const std::string& name) {
                      shape_text(shape) + " needs " + std::to_string(wanted));
   }
   Tensor tensor = Tensor::allocate(dtype, std::move(shape));
-  copy_in(data, tensor.mutable_raw(), wanted);
+  copy_bytes(data, tensor.mutable_raw(), wanted);
   return tensor;
 }
 
@@ -71,19 +66,24 @@ val dims_to_js(const Shape& shape) {
 val data_to_js(const NamedTensor& named) {
   const Tensor& tensor = named.tensor;
   if (tensor.dtype() == DType::kString) return names_to_js(tensor.string_data());
-  if (dtype_name(tensor.dtype()) == "undefined") {
+  if (dtype_from_name(dtype_name(tensor.dtype())) == DType::kUndefined) {
     throw Error(ErrorCode::kInvalidType,
-                "output '" + named.name + "' has an element type that JavaScript has no array for",
-                "Add a Cast to float32 at the end of the model.");
+                "output '" + named.name + "' is of a type that JavaScript has no array for",
+                "Add a node at the end of the model that makes a float32 tensor of it.");
   }
   return bytes_to_js({static_cast<const uint8_t*>(tensor.raw()), tensor.size_bytes()});
 }
 
 }  // namespace
 
+void copy_bytes(const val& bytes, void* target, size_t size) {
+  if (size == 0) return;
+  val(typed_memory_view(size, static_cast<uint8_t*>(target))).call<void>("set", bytes);
+}
+
 std::vector<uint8_t> bytes_from_js(const val& bytes) {
   std::vector<uint8_t> copy(bytes["byteLength"].as<size_t>());
-  copy_in(bytes, copy.data(), copy.size());
+  copy_bytes(bytes, copy.data(), copy.size());
   return copy;
 }
 

@@ -17,6 +17,8 @@
 
 namespace eightfold::bindings {
 
+// Copies the `size` bytes of a Uint8Array to `target`.
+void copy_bytes(const emscripten::val& bytes, void* target, size_t size);
 std::vector<uint8_t> bytes_from_js(const emscripten::val& bytes);
 emscripten::val bytes_to_js(std::span<const uint8_t> bytes);
 

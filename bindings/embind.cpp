@@ -5,6 +5,7 @@
 
 #include "bindings/fusing.h"
 #include "bindings/guard.h"
+#include "bindings/loading.h"
 #include "bindings/stepping.h"
 #include "bindings/verbs.h"
 
@@ -29,6 +30,11 @@ EMSCRIPTEN_BINDINGS(eightfold) {
       .function("text", guarded<model_text>)
       .function("fileBytes", guarded<model_file_bytes>)
       .function("save", guarded<save>);
+  class_<LoadingHandle>("Loading")
+      .function("parts", guarded<loading_parts>)
+      .function("reserve", guarded<reserve_parts>)
+      .function("fill", guarded<fill_part>)
+      .function("finish", guarded<finish_loading>);
   class_<PreparedHandle>("Prepared")
       .function("graph", guarded<prepared_graph>)
       .function("samples", guarded<prepared_samples>);
@@ -48,7 +54,7 @@ EMSCRIPTEN_BINDINGS(eightfold) {
       .function("setProfiling", guarded<set_profiling>)
       .function("nodeTimes", guarded<node_times>);
 
-  function("load", guarded<load>);
+  function("startLoading", guarded<start_loading>);
   function("fuse", guarded<fuse_model>);
   function("startFusing", guarded<start_fusing>);
   function("prepare", guarded<prepare_model>);
@@ -68,6 +74,7 @@ EMSCRIPTEN_BINDINGS(eightfold) {
   function("qconfigNames", guarded<list_qconfigs>);
   function("backend", guarded<backend_json>);
   function("errorCodes", guarded<list_error_codes>);
+  function("operators", guarded<list_operators>);
   function("isa", guarded<isa>);
   function("setIsa", guarded<choose_isa>);
   function("heapBytes", guarded<heap_bytes>);

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "ir/graph.h"
+#include "onnx/onnx.h"
 #include "quant/compare.h"
 #include "quant/route.h"
 #include "runtime/session.h"
@@ -19,6 +21,14 @@ struct ModelHandle {
   Graph graph;
   Remarks remarks;
   double file_bytes = 0;  // of the file it was loaded from; 0 when it was made by a verb
+};
+
+// A model whose external data is still to be read: `parts` in the order of the file.
+struct LoadingHandle {
+  static constexpr bool kIsHandle = true;
+  Graph graph;
+  std::vector<ExternalPart> parts;
+  double file_bytes = 0;
 };
 
 // Calibrators write to the model that they were made from, so it is shared with them.

@@ -1,11 +1,16 @@
 // ModelInfo: versions, interface, number of nodes by operator, number of weights.
 #include "bindings/model_info.h"
 
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "bindings/convert.h"
 #include "core/tensor.h"
+#include "ops/op.h"
 
 namespace eightfold::bindings {
 namespace {
@@ -44,15 +49,47 @@ val values_to_js(const Graph& graph, std::span<const ValueId> ids) {
   return list;
 }
 
+// The nodes of a graph and of the bodies in it.
+void visit_nodes(const Graph& graph, const std::function<void(const Graph&, NodeId)>& visit) {
+  for (NodeId id : graph.nodes()) {
+    visit(graph, id);
+    for (const Attribute& attribute : graph.node(id).attributes) {
+      const auto* body = std::get_if<Attribute::GraphPtr>(&attribute.value);
+      if (body) visit_nodes(**body, visit);
+    }
+  }
+}
+
 val ops_to_js(const Graph& graph) {
   std::map<std::string, int> counts;
-  for (NodeId id : graph.nodes()) {
-    const Node& node = graph.node(id);
+  visit_nodes(graph, [&](const Graph& at, NodeId id) {
+    const Node& node = at.node(id);
     ++counts[node.domain.empty() ? node.op_type : node.domain + ":" + node.op_type];
-  }
+  });
   val object = val::object();
   for (const auto& [op, count] : counts) object.set(op, count);
   return object;
+}
+
+// [{domain, opType, opset, nodes}]: what a session would refuse.
+val unsupported_to_js(const Graph& graph) {
+  std::map<std::pair<std::string, std::string>, std::vector<std::string>> found;
+  visit_nodes(graph, [&](const Graph& at, NodeId id) {
+    const Node& node = at.node(id);
+    const OpDef* op = find_op(at, node);
+    if (op && op->infer && op->run) return;
+    found[{node.domain, node.op_type}].push_back(display_name(at, id));
+  });
+  val list = val::array();
+  for (const auto& [op, nodes] : found) {
+    val object = val::object();
+    object.set("domain", op.first);
+    object.set("opType", op.second);
+    object.set("opset", static_cast<double>(graph.opset(op.first)));
+    object.set("nodes", names_to_js(nodes));
+    list.call<void>("push", object);
+  }
+  return list;
 }
 
 double parameter_count(const Graph& graph) {
@@ -99,6 +136,7 @@ val model_info_to_js(const Graph& graph) {
   info.set("inputs", values_to_js(graph, graph.required_inputs()));
   info.set("outputs", values_to_js(graph, graph.outputs));
   info.set("ops", ops_to_js(graph));
+  info.set("unsupported", unsupported_to_js(graph));
   info.set("parameters", parameter_count(graph));
   info.set("stage", std::string(stage_name(stage_of(graph))));
   info.set("metadata", pairs_to_js(model.metadata));

@@ -14,13 +14,6 @@ val names_of(const Graph& graph, std::span<const ValueId> ids) {
   return names_to_js(names);
 }
 
-bool has_pairs(const Graph& graph) {
-  for (NodeId id : graph.nodes()) {
-    if (graph.node(id).op_type == "DequantizeLinear") return true;
-  }
-  return false;
-}
-
 // What runs: float models fused, QDQ models lowered, whoever made them.
 Graph runnable(const ModelHandle& model) {
   const Graph& graph = model.graph;
@@ -36,8 +29,10 @@ std::string comparison(const ComparatorHandle& handle) {
   return to_json(handle.worker->result(), /*indent=*/-1);
 }
 
-SessionHandle make_session(const ModelHandle& model) {
-  return {std::make_unique<Session>(runnable(model))};
+SessionHandle make_session(ModelHandle& model, bool takes) {
+  Graph graph = runnable(model);
+  if (takes) model.graph = Graph();
+  return {std::make_unique<Session>(std::move(graph))};
 }
 
 val input_names(const SessionHandle& session) {

@@ -28,7 +28,8 @@ bool advance(Handle& handle, double milliseconds) {
 void finish_correction(BiasCorrectorHandle& handle);
 std::string comparison(const ComparatorHandle& handle);
 
-SessionHandle make_session(const ModelHandle& model);
+// With `takes` the model is spent, so that its weights are freed as they are packed.
+SessionHandle make_session(ModelHandle& model, bool takes);
 emscripten::val input_names(const SessionHandle& session);
 emscripten::val output_names(const SessionHandle& session);
 emscripten::val finish_run(SessionHandle& session);

@@ -8,6 +8,7 @@
 
 #include "bindings/convert.h"
 #include "bindings/model_info.h"
+#include "bindings/operators.h"
 #include "core/error.h"
 #include "ir/text.h"
 #include "kernels/kernels.h"
@@ -23,19 +24,6 @@ namespace {
 
 using emscripten::val;
 
-ExternalDataReader external_reader(const val& reader) {
-  if (!reader.as<bool>()) return {};
-  return [reader](std::string_view location, int64_t offset, int64_t length) {
-    const std::string name(location);
-    const val bytes = reader(name, static_cast<double>(offset), static_cast<double>(length));
-    if (!bytes.as<bool>()) {
-      throw Error(ErrorCode::kInvalidModel, "the external data file '" + name + "' is not at hand",
-                  "Give its bytes in loadModel's externalData.");
-    }
-    return bytes_from_js(bytes);
-  };
-}
-
 // Appends what the verb had to say to what was said before.
 template <typename Verb>
 ModelHandle with_remarks(const Remarks& before, Verb&& verb) {
@@ -45,14 +33,6 @@ ModelHandle with_remarks(const Remarks& before, Verb&& verb) {
 }
 
 }  // namespace
-
-ModelHandle load(const val& bytes, const val& reader) {
-  ImportOptions options;
-  options.external_data = external_reader(reader);
-  std::vector<uint8_t> copy = bytes_from_js(bytes);
-  const double file_bytes = static_cast<double>(copy.size());
-  return {load_onnx(std::move(copy), options), {}, file_bytes};
-}
 
 ModelHandle fuse_model(const ModelHandle& model, const std::string& backend_json,
                        const std::string& custom_json) {
@@ -78,6 +58,9 @@ ModelHandle convert_model(const PreparedHandle& prepared, const std::string& opt
 
 std::string explain_model(const ModelHandle& model, const std::string& backend_json,
                           const std::string& options_json) {
+  if (stage_of(model.graph) == Stage::kQuantized || stage_of(model.graph) == Stage::kLowered) {
+    return to_json(explain_file(model.graph), /*indent=*/-1);
+  }
   const BackendConfig backend = backend_from_json(backend_json);
   // Nodes to exclude are named as in the fused model.
   const bool is_fused = model.graph.stage != Stage::kFloat;
@@ -158,6 +141,8 @@ val list_error_codes() {
 
 std::string isa() { return std::string(isa_name(current_isa())); }
 void choose_isa(const std::string& name) { set_isa(name); }
+
+val list_operators() { return operators_to_js(all_ops()); }
 
 double heap_bytes() { return static_cast<double>(emscripten_get_heap_size()); }
 double allocated_bytes() { return static_cast<double>(static_cast<size_t>(mallinfo().uordblks)); }

@@ -10,8 +10,6 @@
 
 namespace eightfold::bindings {
 
-// `reader` is undefined, or a function (location, offset, length) => Uint8Array or null.
-ModelHandle load(const emscripten::val& bytes, const emscripten::val& reader);
 // Configs and options cross as JSON text: quant/config_json.h, quant/quantize_options.h.
 ModelHandle fuse_model(const ModelHandle& model, const std::string& backend_json,
                        const std::string& custom_json);
@@ -49,6 +47,7 @@ emscripten::val list_observers();
 emscripten::val list_qconfigs();
 std::string backend_json(const std::string& name);  // of a preset
 emscripten::val list_error_codes();
+emscripten::val list_operators();
 std::string isa();
 void choose_isa(const std::string& name);
 double heap_bytes();

@@ -20,6 +20,7 @@ import type {
   Format,
   LongCallOptions,
   ModelInfo,
+  OperatorInfo,
   QuantizationOptions,
   QuantizeOptions,
   QuantizeResult,
@@ -76,12 +77,20 @@ export interface Session extends Handle {
   stats(): Promise<SessionStats>;
 }
 
-/** The bytes of external data files: by name, or as a function for the parts that are wanted. */
+/**
+ * External data files: by name, or as a function for the slices that are wanted (null when there is
+ * no such file). A `File` stays on disk: it is read in slices, in a worker without crossing over.
+ */
 export type ExternalData =
-  | Readonly<Record<string, Uint8Array | ArrayBuffer>>
-  | ((location: string, offset: number, length: number) => Uint8Array);
+  | Readonly<Record<string, Uint8Array | ArrayBuffer | Blob | URL>>
+  | ((
+      location: string,
+      offset: number,
+      length: number,
+    ) => Uint8Array | null | Promise<Uint8Array | null>);
 
-export interface LoadOptions {
+/** `signal` and `onProgress` (tensors, phase `load`) are for the reading of external data. */
+export interface LoadOptions extends LongCallOptions {
   externalData?: ExternalData;
 }
 
@@ -148,6 +157,7 @@ export interface Eightfold {
   readonly build: { readonly variant: string; readonly isa: string };
 
   loadModel(bytes: Uint8Array | ArrayBuffer, options?: LoadOptions): Promise<Model>;
+  /** What a model is. External data is neither read nor wanted. */
   inspect(model: ModelSource, options?: LoadOptions): Promise<ModelInfo>;
 
   /** Folds and fuses by the backend's patterns; its functions run here, between calls of the core. */
@@ -185,5 +195,7 @@ export interface Eightfold {
   backendNames(): Promise<string[]>;
   observerNames(): Promise<string[]>;
   qconfigNames(): Promise<string[]>;
+  /** The operators that run, a row per domain, name and range of opsets. */
+  operators(): Promise<OperatorInfo[]>;
   memory(): Promise<Memory>;
 }

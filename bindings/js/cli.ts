@@ -6,6 +6,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { bench } from './cli/bench.ts';
 import { compareModels } from './cli/compare.ts';
 import { inspectModel } from './cli/inspect.ts';
+import { listOperators } from './cli/operators.ts';
 import { count, imageOptions, UsageError } from './cli/options.ts';
 import { quantizeModel } from './cli/quantize.ts';
 import { runModel } from './cli/run.ts';
@@ -93,6 +94,12 @@ function addCommands(program: Command): void {
     .addOption(samples())
     .addOption(json());
   imageOptions(compare).action(compareModels);
+
+  program
+    .command('operators')
+    .description('the operators that run')
+    .addOption(json())
+    .action(listOperators);
 
   const timing = program
     .command('bench <model>')

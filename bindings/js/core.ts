@@ -1,7 +1,7 @@
 // The other side of the table in bindings/embind.cpp: what the wasm module offers, as it offers it.
 // Nothing outside this folder sees these types.
 
-import type { ModelInfo } from './types.ts';
+import type { ModelInfo, OperatorInfo } from './types.ts';
 
 export interface WasmHandle {
   delete(): void;
@@ -120,10 +120,24 @@ export interface CoreFusing extends WasmHandle {
   finish(): CoreModel;
 }
 
-export type CoreReader = (location: string, offset: number, length: number) => Uint8Array | null;
+/** Where the data of one tensor lies. */
+export interface ExternalPart {
+  tensor: string;
+  location: string;
+  offset: number;
+  length: number;
+}
+
+/** A parsed file whose external data is still to come. */
+export interface CoreLoading extends WasmHandle {
+  parts(): ExternalPart[];
+  reserve(): void;
+  fill(part: number, at: number, bytes: Uint8Array): void;
+  finish(): CoreModel;
+}
 
 export interface Core {
-  load(bytes: Uint8Array, reader: CoreReader | undefined): CoreModel;
+  startLoading(bytes: Uint8Array): CoreLoading;
   // Configs and options cross as JSON.
   fuse(model: CoreModel, backend: string, custom: string): CoreModel;
   startFusing(model: CoreModel, backend: string, custom: string, functions: string[]): CoreFusing;
@@ -135,7 +149,8 @@ export interface Core {
   lower(quantized: CoreModel): CoreModel;
   toQdq(quantized: CoreModel): CoreModel;
   toQOperator(lowered: CoreModel): CoreModel;
-  makeSession(model: CoreModel): CoreSession;
+  /** With `takes` the model is spent. */
+  makeSession(model: CoreModel, takes: boolean): CoreSession;
   makeComparator(reference: CoreModel, quantized: CoreModel): CoreComparator;
   report(
     prepared: CorePrepared,
@@ -150,6 +165,7 @@ export interface Core {
   observerNames(): string[];
   qconfigNames(): string[];
   errorCodes(): string[];
+  operators(): OperatorInfo[];
   isa(): string;
   setIsa(name: string): void;
   heapBytes(): number;

@@ -73,6 +73,7 @@ export const backend: Eightfold['backend'] = (...args) => ask('backend', args);
 export const backendNames: Eightfold['backendNames'] = (...args) => ask('backendNames', args);
 export const observerNames: Eightfold['observerNames'] = (...args) => ask('observerNames', args);
 export const qconfigNames: Eightfold['qconfigNames'] = (...args) => ask('qconfigNames', args);
+export const operators: Eightfold['operators'] = (...args) => ask('operators', args);
 export const memory: Eightfold['memory'] = (...args) => ask('memory', args);
 
 /** Arrays named as the model's inputs, cut into samples when they are pulled (see `splitSamples`). */

@@ -11,12 +11,13 @@ import { calibratePass, comparable, comparisonOf, correctPass, walk } from './pa
 import { checkFormat, exportModel, fuseModel, optionsText, quantize } from './quantize.ts';
 import { Replay } from './samples.ts';
 import { withScope } from './scope.ts';
-import { loadRaw, openModel } from './source.ts';
+import { infoOf, isBytes, loadRaw, openModel } from './source.ts';
 import type {
   Explanation,
   Format,
   InitOptions,
   ModelInfo,
+  OperatorInfo,
   QuantizeOptions,
   QuantizeResult,
   Samples,
@@ -36,14 +37,11 @@ export class LocalEightfold implements api.Eightfold {
   }
 
   async loadModel(bytes: Uint8Array | ArrayBuffer, options?: api.LoadOptions): Promise<api.Model> {
-    return new LocalModel(loadRaw(this.#core, bytes, options));
+    return new LocalModel(await loadRaw(this.#core, bytes, options));
   }
 
-  async inspect(model: api.ModelSource, options?: api.LoadOptions): Promise<ModelInfo> {
-    return withScope(async (scope) => {
-      const raw = openModel(this.#core, scope, model, options);
-      return call(() => raw.info());
-    });
+  async inspect(model: api.ModelSource, _options?: api.LoadOptions): Promise<ModelInfo> {
+    return withScope(async (scope) => infoOf(this.#core, scope, model));
   }
 
   async fuse(model: api.Model, options: api.FuseOptions = {}): Promise<api.Model> {
@@ -105,8 +103,8 @@ export class LocalEightfold implements api.Eightfold {
 
   async createSession(model: api.ModelSource, options?: api.LoadOptions): Promise<api.Session> {
     return withScope(async (scope) => {
-      const raw = openModel(this.#core, scope, model, options);
-      return new LocalSession(call(() => this.#core.makeSession(raw)));
+      const raw = await openModel(this.#core, scope, model, options);
+      return new LocalSession(call(() => this.#core.makeSession(raw, isBytes(model))));
     });
   }
 
@@ -125,11 +123,12 @@ export class LocalEightfold implements api.Eightfold {
   ): Promise<api.Comparison> {
     return withScope(async (scope) => {
       const core = this.#core;
-      const [left, right] = [float, quantized].map((source) => {
-        const raw = openModel(core, scope, source);
+      const open = async (source: api.ModelSource) => {
+        const raw = await openModel(core, scope, source);
         const made = comparable(core, raw, backendWire().json);
         return made ? scope.hold(made) : raw;
-      }) as [CoreModel, CoreModel];
+      };
+      const [left, right] = [await open(float), await open(quantized)];
       const comparator = scope.hold(call(() => core.makeComparator(left, right)));
       const pace = new Pace(options);
       await walk(comparator, new Replay(samples, options.samples), { pace, phase: 'compare' });
@@ -141,12 +140,12 @@ export class LocalEightfold implements api.Eightfold {
     model: api.ModelSource,
     options: api.PrepareOptions & api.LoadOptions = {},
   ): Promise<Explanation> {
-    const { backend, externalData, ...rest } = options;
+    const { backend, externalData, signal, onProgress, ...rest } = options;
     const [wire, text] = [backendWire(backend), optionsText(rest)];
     const { json, names } = wire;
     return withScope(async (scope) => {
       const core = this.#core;
-      const raw = openModel(core, scope, model, options);
+      const raw = await openModel(core, scope, model, options);
       // Functions run between calls of the core: what they fuse is fused before, without them after.
       const asks = names.length > 0 && call(() => raw.stage()) === 'float';
       const subject = asks ? scope.hold(await fuseModel(core, raw, wire)) : raw;
@@ -170,6 +169,10 @@ export class LocalEightfold implements api.Eightfold {
 
   async qconfigNames(): Promise<string[]> {
     return call(() => this.#core.qconfigNames());
+  }
+
+  async operators(): Promise<OperatorInfo[]> {
+    return call(() => this.#core.operators());
   }
 
   async memory(): Promise<api.Memory> {

@@ -31,6 +31,10 @@ export class Pace {
     this.#options = options;
   }
 
+  get signal(): AbortSignal | undefined {
+    return this.#options.signal;
+  }
+
   /** Throws when the call was aborted. */
   check(): void {
     const { signal } = this.#options;

@@ -103,7 +103,7 @@ class Route {
     const wire = backendWire(backend);
     const convert = optionsText({ convertCustomConfig });
 
-    const model = await pace.phase('load', () => openModel(core, this.#scope, source, load));
+    const model = await openModel(core, this.#scope, source, load, pace);
     const fused = await pace.phase('fuse', async () =>
       hold(await fuseModel(core, model, wire, fuseCustomConfig)),
     );

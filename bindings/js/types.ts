@@ -242,14 +242,48 @@ export interface ValueInfo {
   dims: (number | string | null)[] | null;
 }
 
+export interface UnsupportedOp {
+  /** Empty for ONNX's own. */
+  domain: string;
+  opType: string;
+  /** Version of the domain that the model uses; 0 when it does not say. */
+  opset: number;
+  /** Names of the nodes; a nameless node is `<op>_<index>`. */
+  nodes: string[];
+}
+
+/** A row of the table of operators. */
+export interface OperatorInfo {
+  /** Empty for ONNX's own. */
+  domain: string;
+  opType: string;
+  /** Opsets of the domain that it is for: from, and up to where it ends. */
+  since: number;
+  until: number | null;
+  /** What each input is for; the last role repeats. */
+  inputs: ('activation' | 'weight' | 'bias' | 'parameter' | 'shape' | 'metadata')[];
+  /** The operator that takes its place on int8 data; itself when it takes such data as it is. */
+  int8: { domain: string; opType: string } | null;
+  /** Range of its output: one of its own, its input's, a fixed one, or none that is observed. */
+  observation: {
+    kind: 'different' | 'same' | 'fixed' | 'none';
+    scale?: number;
+    zeroPoint?: number;
+  };
+  /** Whether its multiply-accumulates count in a report. */
+  countsMacs: boolean;
+}
+
 export interface ModelInfo {
   irVersion: number;
   opsets: Record<string, number>;
   producer: string;
   inputs: ValueInfo[];
   outputs: ValueInfo[];
-  /** Number of nodes by `domain:op_type`. */
+  /** Number of nodes by `domain:op_type`, those in bodies of If, Loop and Scan included. */
   ops: Record<string, number>;
+  /** Operators that cannot be run. The model can be inspected and exported all the same. */
+  unsupported: UnsupportedOp[];
   parameters: number;
   stage: 'float' | 'fused' | 'quantized' | 'lowered';
   metadata: Record<string, string>;

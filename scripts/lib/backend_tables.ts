@@ -136,6 +136,7 @@ const kObservations: Record<string, string> = {
 const kWhen: Record<string, string> = {
   input_quantized: 'after integers',
   between_quantized: 'between integers',
+  dynamic_alone: 'by each run where alone',
 };
 
 function cells(row: Row): string[] {

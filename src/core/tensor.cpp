@@ -63,6 +63,8 @@ constexpr int64_t kMaxElements = int64_t{1} << 48;
 }  // namespace
 
 std::string_view dtype_name(DType dtype) {
+  if (dtype == DType::kSequence) return "sequence";
+  if (dtype == DType::kOptional) return "optional";
   const DTypeRow* row = find_row(dtype);
   return row ? row->name : "undefined";
 }
@@ -88,6 +90,8 @@ bool is_float(DType dtype) {
 }
 
 bool is_quantized_int8(DType dtype) { return dtype == DType::kUint8 || dtype == DType::kInt8; }
+
+bool is_tensor(DType dtype) { return dtype != DType::kSequence && dtype != DType::kOptional; }
 
 int64_t element_count(std::span<const int64_t> shape) {
   int64_t count = 1;
@@ -121,18 +125,33 @@ std::string shape_text(std::span<const int64_t> shape) {
   return text + "]";
 }
 
-std::shared_ptr<Buffer> Buffer::allocate(size_t bytes) {
-  const size_t padded = (bytes + kTailBytes + kAlignment - 1) / kAlignment * kAlignment;
-  void* memory = padded < bytes ? nullptr : std::aligned_alloc(kAlignment, padded);
-  if (!memory) {
-    throw Error(ErrorCode::kOutOfMemory, "cannot allocate " + std::to_string(bytes) + " bytes",
+std::shared_ptr<Buffer> Buffer::reserve(size_t bytes, size_t room) {
+  std::shared_ptr<Buffer> buffer(new Buffer);
+  buffer->bytes_ = bytes;
+  buffer->room_ = room;
+  buffer->owned_ = true;
+  return buffer;
+}
+
+// Aligned by hand: aligned_alloc() asks for more than it keeps, so what it gave back would not do
+// for the next one of the same size.
+void Buffer::obtain() {
+  const size_t around = kTailBytes + kAlignment + room_;
+  block_ = bytes_ > SIZE_MAX / 2 ? nullptr : std::malloc(bytes_ + around);
+  if (!block_) {
+    throw Error(ErrorCode::kOutOfMemory, "cannot allocate " + std::to_string(bytes_) + " bytes",
                 "use a smaller batch, fewer samples at once, or a smaller model");
   }
-  std::memset(memory, 0, padded);
-  std::shared_ptr<Buffer> buffer(new Buffer);
-  buffer->data_ = static_cast<uint8_t*>(memory);
-  buffer->bytes_ = bytes;
-  buffer->owned_ = true;
+  const auto address = reinterpret_cast<uintptr_t>(block_);
+  const size_t skip = (kAlignment - address % kAlignment) % kAlignment;
+  data_ = static_cast<uint8_t*>(block_) + skip;
+  std::memset(data_ + bytes_, 0, around - skip);
+}
+
+std::shared_ptr<Buffer> Buffer::allocate(size_t bytes) {
+  std::shared_ptr<Buffer> buffer = reserve(bytes);
+  buffer->obtain();
+  std::memset(buffer->data_, 0, bytes);
   return buffer;
 }
 
@@ -145,9 +164,7 @@ std::shared_ptr<Buffer> Buffer::borrow(std::shared_ptr<const void> owner, const 
   return buffer;
 }
 
-Buffer::~Buffer() {
-  if (owned_) std::free(data_);
-}
+Buffer::~Buffer() { std::free(block_); }
 
 Tensor Tensor::allocate(DType dtype, Shape shape) {
   Tensor tensor;
@@ -190,6 +207,29 @@ Tensor Tensor::strings(Shape shape, std::vector<std::string> values) {
   return tensor;
 }
 
+Tensor Tensor::sequence(std::vector<Tensor> items) {
+  Tensor tensor;
+  tensor.dtype_ = DType::kSequence;
+  tensor.size_ = 1;
+  tensor.items_ = std::make_shared<const std::vector<Tensor>>(std::move(items));
+  return tensor;
+}
+
+Tensor Tensor::none() {
+  Tensor tensor;
+  tensor.dtype_ = DType::kOptional;
+  tensor.size_ = 1;
+  return tensor;
+}
+
+Tensor Tensor::described(DType dtype, Shape shape) {
+  Tensor tensor;
+  tensor.dtype_ = dtype;
+  tensor.size_ = element_count(shape);
+  tensor.shape_ = std::move(shape);
+  return tensor;
+}
+
 void* Tensor::mutable_raw() {
   if (!buffer_) return nullptr;
   if (buffer_.use_count() > 1 || !buffer_->owned()) {
@@ -203,6 +243,11 @@ void* Tensor::mutable_raw() {
 const std::vector<std::string>& Tensor::string_data() const {
   check_type(DType::kString);
   return *strings_;
+}
+
+const std::vector<Tensor>& Tensor::items() const {
+  check_type(DType::kSequence);
+  return *items_;
 }
 
 Tensor Tensor::reshaped(Shape shape) const {

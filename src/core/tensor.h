@@ -46,6 +46,9 @@ enum class DType : int32_t {
   kFloat8e8m0 = 24,
   kUint2 = 25,
   kInt2 = 26,
+  // Ours: values of a run that are no tensors. No file and no caller names them as element types.
+  kSequence = 1001,  // a list of tensors, or of sequences
+  kOptional = 1002,  // an optional that holds nothing; one that holds a value is that value
 };
 
 // "float32", "uint8", ... as onnxruntime-web names them; "undefined" for others.
@@ -56,6 +59,7 @@ DType dtype_from_name(std::string_view name);
 int dtype_bits(DType dtype);
 bool is_float(DType dtype);           // float16, bfloat16, float32, float64
 bool is_quantized_int8(DType dtype);  // uint8 or int8
+bool is_tensor(DType dtype);          // neither a sequence nor an empty optional
 
 using Shape = std::vector<int64_t>;
 
@@ -72,6 +76,9 @@ inline constexpr size_t kAlignment = 64;
 class Buffer {
  public:
   static std::shared_ptr<Buffer> allocate(size_t bytes);  // zeroed, throws kOutOfMemory
+  // Without memory until obtain(), for bytes that come later. With `room` for a little more, so
+  // that once it is freed something slightly larger fits where it was.
+  static std::shared_ptr<Buffer> reserve(size_t bytes, size_t room = 0);
   // Borrowed memory stays alive through `owner`; it need not be aligned or padded.
   static std::shared_ptr<Buffer> borrow(std::shared_ptr<const void> owner, const uint8_t* data,
                                         size_t bytes);
@@ -79,15 +86,19 @@ class Buffer {
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
 
+  void obtain();  // the memory of a reserved buffer, not zeroed; throws kOutOfMemory
+
   uint8_t* data() { return data_; }
   const uint8_t* data() const { return data_; }
   size_t size() const { return bytes_; }
+  size_t block_bytes() const { return bytes_ + room_ + kAlignment + kTailBytes + 16; }  // in all
   bool owned() const { return owned_; }
 
  private:
   Buffer() = default;
+  void* block_ = nullptr;
   uint8_t* data_ = nullptr;
-  size_t bytes_ = 0;
+  size_t bytes_ = 0, room_ = 0;
   bool owned_ = false;
   std::shared_ptr<const void> owner_;
 };
@@ -118,6 +129,9 @@ class Tensor {
   static Tensor allocate(DType dtype, Shape shape);  // zeroed
   static Tensor wrap(DType dtype, Shape shape, std::shared_ptr<Buffer> buffer);
   static Tensor strings(Shape shape, std::vector<std::string> values);
+  static Tensor sequence(std::vector<Tensor> items);
+  static Tensor none();                               // an optional that holds nothing
+  static Tensor described(DType dtype, Shape shape);  // has no data, and is not to be read
   template <typename T>
   static Tensor of(Shape shape, std::span<const T> values);
   template <typename T>
@@ -136,6 +150,7 @@ class Tensor {
   int64_t size() const { return size_; }  // elements
   size_t size_bytes() const { return byte_count(dtype_, size_); }
 
+  bool has_data() const { return buffer_ || strings_; }
   const void* raw() const { return buffer_ ? buffer_->data() : nullptr; }
   // Makes the buffer unique (copying when shared or borrowed), then hands it out.
   void* mutable_raw();
@@ -150,6 +165,7 @@ class Tensor {
     return {static_cast<T*>(mutable_raw()), static_cast<size_t>(size_)};
   }
   const std::vector<std::string>& string_data() const;
+  const std::vector<Tensor>& items() const;  // of a sequence
   const std::shared_ptr<Buffer>& buffer() const { return buffer_; }
 
   Tensor reshaped(Shape shape) const;  // same buffer; throws kInvalidShape if counts differ
@@ -162,6 +178,7 @@ class Tensor {
   int64_t size_ = 0;
   std::shared_ptr<Buffer> buffer_;
   std::shared_ptr<std::vector<std::string>> strings_;
+  std::shared_ptr<const std::vector<Tensor>> items_;
 };
 
 template <typename T>

@@ -30,6 +30,13 @@ const Attribute* Node::find_attribute(std::string_view name) const {
   return nullptr;
 }
 
+bool Node::has_bodies() const {
+  return std::ranges::any_of(attributes, [](const Attribute& attribute) {
+    return std::holds_alternative<Attribute::GraphPtr>(attribute.value) ||
+           std::holds_alternative<std::vector<Attribute::GraphPtr>>(attribute.value);
+  });
+}
+
 int64_t Node::int_attribute(std::string_view name, int64_t fallback) const {
   const auto* value = find_as<int64_t>(*this, name, "int");
   return value ? *value : fallback;

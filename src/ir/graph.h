@@ -84,6 +84,7 @@ struct Node {
 
   const Attribute* find_attribute(std::string_view name) const;
   bool has_attribute(std::string_view name) const { return find_attribute(name) != nullptr; }
+  bool has_bodies() const;  // a graph among the attributes
   // Typed access with a default; throws kInvalidAttribute when the kind differs.
   int64_t int_attribute(std::string_view name, int64_t fallback) const;
   float float_attribute(std::string_view name, float fallback) const;

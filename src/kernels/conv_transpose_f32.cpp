@@ -6,6 +6,7 @@
 
 #include "kernels/float.h"
 #include "kernels/layout.h"
+#include "kernels/scatter_columns.h"
 
 namespace eightfold {
 namespace {
@@ -17,29 +18,6 @@ int64_t block_rows(int64_t columns, int64_t pixels) {
   const int64_t rows =
       std::clamp(kBlockFloats / std::max<int64_t>(columns, 1), int64_t{4}, kMaxBlockRows);
   return std::min(rows, std::max<int64_t>(pixels, 1));
-}
-
-// Adds the columns of one input pixel to the image, `group_out` floats per tap.
-void scatter(const Window& window, int64_t pixel, const float* columns, int64_t group_out,
-             int64_t channels, float* y) {
-  const WindowAxis& depth = window.depth();
-  const WindowAxis& height = window.height();
-  const WindowAxis& width = window.width();
-  const int64_t plane = height.out * width.out;
-  const int64_t d = pixel / plane, h = pixel % plane / width.out, w = pixel % width.out;
-  const TapRange d_taps = taps_inside(depth, d), h_taps = taps_inside(height, h),
-                 w_taps = taps_inside(width, w);
-  for (int64_t td = d_taps.begin; td < d_taps.end; ++td) {
-    for (int64_t th = h_taps.begin; th < h_taps.end; ++th) {
-      const int64_t row =
-          (input_position(depth, d, td) * height.in + input_position(height, h, th)) * width.in;
-      for (int64_t tw = w_taps.begin; tw < w_taps.end; ++tw) {
-        const float* from = columns + ((td * height.kernel + th) * width.kernel + tw) * group_out;
-        float* to = y + (row + input_position(width, w, tw)) * channels;
-        for (int64_t o = 0; o < group_out; ++o) to[o] += from[o];
-      }
-    }
-  }
 }
 
 void clamp_all(float* y, int64_t count, ClampF32 clamp) {
@@ -102,8 +80,8 @@ void conv_transpose_f32(const ConvWeightsShape& weights, const float* packed,
                   n,
                   {}});
         for (int64_t i = 0; i < rows; ++i) {
-          scatter(shape.window, first + i, scratch + i * n, weights.group_out, shape.out_channels,
-                  y + g * weights.group_out);
+          scatter_columns(shape.window, first + i, scratch + i * n, weights.group_out,
+                          shape.out_channels, y + g * weights.group_out);
         }
       }
     }

@@ -112,9 +112,20 @@ struct SumRowsFloat32 {
 void max_pool_f32(const float* x, const PoolShape& shape, float* y);
 enum class PoolCount : uint8_t { kInside, kWithPadding };
 void average_pool_f32(const float* x, const PoolShape& shape, PoolCount count, float* y);
+// y = (sum over taps of |x|^p)^(1 / p)
+void lp_pool_f32(const float* x, const PoolShape& shape, int64_t p, float* y);
 // x [batch, pixels, channels] -> y [batch, channels]
 void global_average_pool_f32(const float* x, int64_t batch, int64_t pixels, int64_t channels,
                              float* y);
 void global_max_pool_f32(const float* x, int64_t batch, int64_t pixels, int64_t channels, float* y);
+
+// ---------------------------------------------------------------- functions of one number
+// y may be x. Within 1e-6 of the value, relative; NaN stays NaN.
+struct SigmoidFloat32 {
+  void (*run)(const float* x, int64_t n, float* y);
+};
+struct TanhFloat32 {
+  void (*run)(const float* x, int64_t n, float* y);
+};
 
 }  // namespace eightfold

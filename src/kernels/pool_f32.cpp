@@ -2,6 +2,7 @@
 // that MaxRows or SumRows reduces into the output pixel.
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 
 #include "kernels/float.h"
@@ -126,6 +127,26 @@ void average_pool_f32(const float* x, const PoolShape& shape, PoolCount counting
                         kernel->run(rows, count, shape.channels, last ? scale : 1.0f, to);
                       });
       });
+}
+
+void lp_pool_f32(const float* x, const PoolShape& shape, int64_t p, float* y) {
+  const auto power = static_cast<float>(p);
+  for_each_pixel(x, shape, y,
+                 [&](const float* image, auto pixel, const WindowTaps& taps, float* to) {
+                   std::fill_n(to, shape.channels, 0.0f);
+                   reduce_window(image, shape, pixel, taps, to,
+                                 [&](const float* const* rows, int64_t count, bool) {
+                                   for (int64_t r = rows[0] == to ? 1 : 0; r < count; ++r) {
+                                     for (int64_t c = 0; c < shape.channels; ++c) {
+                                       const float a = std::fabs(rows[r][c]);
+                                       to[c] += p == 1 ? a : p == 2 ? a * a : std::pow(a, power);
+                                     }
+                                   }
+                                 });
+                   for (int64_t c = 0; p > 1 && c < shape.channels; ++c) {
+                     to[c] = p == 2 ? std::sqrt(to[c]) : std::pow(to[c], 1.0f / power);
+                   }
+                 });
 }
 
 void global_average_pool_f32(const float* x, int64_t batch, int64_t pixels, int64_t channels,

@@ -16,10 +16,18 @@
 
 namespace eightfold {
 
-// Returns the bytes [offset, offset + length) of an external data file; length < 0 means to
-// the end. Throws Error when the file is not at hand.
-using ExternalDataReader =
-    std::function<std::vector<uint8_t>(std::string_view location, int64_t offset, int64_t length)>;
+// Where the data of a tensor lies in an external file, and where it goes to.
+struct ExternalPart {
+  std::string tensor;  // its name, for errors
+  std::string location;
+  int64_t offset = 0;
+  std::shared_ptr<Buffer> buffer;  // as long as the data; without memory before obtain()
+};
+
+// Called for each external tensor. The import reads no data itself, so the reader may fill the
+// buffer at once, or keep the part and fill it before the graph is used. Throws Error when the
+// file is not at hand.
+using ExternalDataReader = std::function<void(ExternalPart part)>;
 
 struct ImportOptions {
   ExternalDataReader external_data;

@@ -16,6 +16,7 @@ namespace eightfold {
 namespace {
 
 constexpr size_t kBorrowBytes = 1024;  // smaller tensors are copied
+constexpr size_t kRoomBytes = 4096;    // and a share of larger external data: a packed form fits
 constexpr size_t kMaxRank = 64;
 
 struct External {
@@ -203,11 +204,9 @@ Tensor from_external(const TensorFields& t, DType dtype, uint64_t elements,
   if (length >= 0 && static_cast<uint64_t>(length) != wanted) {
     throw_count(t, "bytes", wanted, static_cast<uint64_t>(length));
   }
-  const auto data =
-      (*source.external)(t.external.location, t.external.offset, static_cast<int64_t>(wanted));
-  if (data.size() != wanted) throw_count(t, "bytes", wanted, data.size());
-  Tensor tensor = Tensor::allocate(dtype, t.dims);
-  if (wanted > 0) std::memcpy(tensor.mutable_raw(), data.data(), wanted);
+  auto buffer = Buffer::reserve(wanted, wanted < kRoomBytes ? 0 : wanted / 64 + kRoomBytes);
+  Tensor tensor = Tensor::wrap(dtype, t.dims, buffer);
+  (*source.external)({t.name, t.external.location, t.external.offset, std::move(buffer)});
   return tensor;
 }
 

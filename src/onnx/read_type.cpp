@@ -34,7 +34,7 @@ ValueType read_tensor_type(std::string_view bytes) {
       case proto::tensor_type::kElemType: {
         const auto dtype = static_cast<DType>(fields.int64());
         // An element type of the future is left unknown here; data of that type is refused.
-        type.dtype = dtype_name(dtype) == "undefined" ? DType::kUndefined : dtype;
+        type.dtype = dtype_from_name(dtype_name(dtype));
         break;
       }
       case proto::tensor_type::kShape: type.dims = read_dims(fields.bytes()); break;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "ops/activation_gated.h"
 #include "ops/elementwise_rows.h"
 #include "ops/families.h"
 #include "ops/pieces.h"
@@ -29,6 +30,7 @@ float softplus(float x, Parameters) {
   return std::max(x, 0.0f) + std::log1p(std::exp(-std::fabs(x)));
 }
 float softsign(float x, Parameters) { return x / (1.0f + std::fabs(x)); }
+float swish(float x, Parameters p) { return x / (1.0f + std::exp(-p.alpha * x)); }
 float mish(float x, Parameters p) { return x * std::tanh(softplus(x, p)); }
 float hard_sigmoid(float x, Parameters p) { return std::clamp(p.alpha * x + p.beta, 0.0f, 1.0f); }
 float hard_swish(float x, Parameters) { return x * hard_sigmoid(x, {1.0f / 6.0f, 0.5f}); }
@@ -161,12 +163,17 @@ void run_clip(RunContext& context) {
   });
 }
 
-struct PReluOf {
-  template <typename T>
-  static T apply(T x, T slope) {
-    return x < T{} ? static_cast<T>(x * slope) : x;
+// Vectors, as a branch per element would be guessed wrong half of the time. y may be x.
+void prelu_row(const float* x, const float* slope, int64_t step, float* y, int64_t n) {
+  if (step == 1) {
+#pragma clang loop vectorize(assume_safety) interleave(disable)
+    for (int64_t i = 0; i < n; ++i) y[i] = x[i] < 0 ? x[i] * slope[i] : x[i];
+  } else {
+    const float one = slope[0];
+#pragma clang loop vectorize(assume_safety) interleave(disable)
+    for (int64_t i = 0; i < n; ++i) y[i] = x[i] < 0 ? x[i] * one : x[i];
   }
-};
+}
 
 // The slope broadcasts to x; before opset 7 a vector slope belongs to the channels.
 OpState plan_prelu(PlanContext& context) {
@@ -181,7 +188,14 @@ OpState plan_prelu(PlanContext& context) {
 
 void run_prelu(RunContext& context) {
   if (context.inputs[0].dtype != DType::kFloat32) refuse_dtype(context, context.inputs[0].dtype);
-  binary_rows<PReluOf, float>(context);
+  const auto& plan = context.plan_as<Broadcast>();
+  const auto* x = context.inputs[0].as<float>();
+  const auto* slope = context.inputs[1].as<float>();
+  auto* y = context.outputs[0].as<float>();
+  const int64_t n = plan.row_size(), step = plan.row_stride(1);
+  plan.for_each_row([&](int64_t at, const int64_t* from) {
+    prelu_row(x + from[0], slope + from[1], step, y + at, n);
+  });
 }
 
 // ---- rows
@@ -192,6 +206,10 @@ constexpr QuantizedForm kDirect{QuantizedOperands::kDirect, {}, {}};
 
 constexpr QuantizedForm unary_form(std::string_view op_type) {
   return {QuantizedOperands::kUnary, kMicrosoftDomain, op_type};
+}
+
+constexpr QuantizedForm own_form(std::string_view op_type) {
+  return {QuantizedOperands::kUnary, kEightfoldDomain, op_type};
 }
 
 OpDef activation(std::string_view op_type, void (*run)(RunContext&), QuantizedForm form = {},
@@ -218,7 +236,7 @@ OpDef leaky_relu_row() {
 }
 
 OpDef prelu() {
-  OpDef row = activation("PRelu", run_prelu);
+  OpDef row = activation("PRelu", run_prelu, own_form("QLinearPRelu"));
   row.plan = plan_prelu;
   return row;
 }
@@ -233,9 +251,10 @@ std::vector<OpDef> activation_ops() {
       activation("Sigmoid", run_activation<sigmoid, no_parameters>, unary_form("QLinearSigmoid"),
                  kZeroToOne),
       activation("Tanh", run_activation<tanh_of, no_parameters>, {}, kMinusOneToOne),
-      activation("HardSigmoid", run_activation<hard_sigmoid, hard_sigmoid_parameters>, {},
-                 kZeroToOne),
-      activation("HardSwish", run_activation<hard_swish, no_parameters>),
+      activation("HardSigmoid", run_activation<hard_sigmoid, hard_sigmoid_parameters>,
+                 own_form("QLinearHardSigmoid"), kZeroToOne),
+      activation("HardSwish", run_activation<hard_swish, no_parameters>,
+                 own_form("QLinearHardSwish")),
       activation("Elu", run_activation<elu, unit_alpha>),
       activation("Selu", run_activation<selu, selu_parameters>),
       activation("Celu", run_activation<celu, unit_alpha>),
@@ -245,10 +264,12 @@ std::vector<OpDef> activation_ops() {
       activation("ThresholdedRelu", run_activation<thresholded_relu, unit_alpha>),
       activation("Shrink", run_activation<shrink, shrink_parameters>),
       activation("Gelu", run_gelu),
+      activation("Swish", run_activation<swish, unit_alpha>),
       prelu(),
   };
   for (size_t i = 0; i < 2; ++i) rows[i].floats = FloatTypes::kDouble;  // Relu, Clip
   add_softmax_rows(rows);
+  add_gated_rows(rows);
   return rows;
 }
 

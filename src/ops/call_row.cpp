@@ -35,6 +35,8 @@ size_t widened_bytes(const Shape& shape) {
 }
 
 Tensor widened(const Tensor& tensor) {
+  // The data of packed weights is gone, their type and shape are not.
+  if (!tensor.raw()) return Tensor::described(DType::kFloat32, tensor.shape());
   Tensor wide = Tensor::allocate(DType::kFloat32, tensor.shape());
   void* data = const_cast<void*>(tensor.raw());
   cast_elements({tensor.dtype(), Layout::kPlain, tensor.shape(), data},
@@ -82,6 +84,17 @@ class WideHost final : public RunHost {
     }
     Tensor& tensor = made_[output] = Tensor::allocate(dtype, shape);
     return {dtype, Layout::kPlain, std::move(shape), tensor.mutable_raw()};
+  }
+
+  // Rows that ask for these take every type as it is.
+  Tensor input(size_t i) override { return context_.host.input(i); }
+  void claim(int64_t bytes) override { context_.host.claim(bytes); }
+
+  void emit(size_t output, Tensor tensor) override {
+    if (tensor.dtype() != DType::kFloat32 || !is_widened(op_, context_.outputs[output].dtype)) {
+      return context_.host.emit(output, std::move(tensor));
+    }
+    made_[output] = std::move(tensor);
   }
 
   std::vector<Tensor> run_subgraph(std::string_view attribute,

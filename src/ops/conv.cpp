@@ -226,6 +226,7 @@ OpDef conv_row(std::string_view domain, std::string_view quantized_domain) {
           .plan = plan_conv,
           .run = run_conv,
           .quantized = {QuantizedOperands::kConv, quantized_domain, "QLinearConv"},
+          .packs_weights = true,
           .weight_axis = conv_weight_axis,
           .macs = conv_macs};
 }
@@ -241,7 +242,8 @@ OpDef residual_row() {
 OpDef transpose_row(std::string_view domain) {
   OpDef row = conv_row(domain, "");
   row.op_type = "ConvTranspose";
-  row.quantized = {};
+  row.quantized.domain = kEightfoldDomain;
+  row.quantized.op_type = "QLinearConvTranspose";
   row.weight_axis = transpose_weight_axis;
   row.macs = transpose_macs;
   return row;

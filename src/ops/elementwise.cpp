@@ -38,6 +38,7 @@ std::vector<OpDef> elementwise_ops() {
   add_unary_rows(rows);
   add_arithmetic_rows(rows);
   add_comparison_rows(rows);
+  add_bit_rows(rows);
   rows.push_back(where_row());
   rows.push_back(cast_row("Cast"));
   rows.push_back(cast_row("CastLike"));

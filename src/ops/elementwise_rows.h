@@ -20,6 +20,7 @@ void infer_cast(InferContext& context);
 void add_unary_rows(std::vector<OpDef>& rows);
 void add_arithmetic_rows(std::vector<OpDef>& rows);
 void add_comparison_rows(std::vector<OpDef>& rows);
+void add_bit_rows(std::vector<OpDef>& rows);
 
 void run_cast(RunContext& context);
 void run_where(RunContext& context);

@@ -13,13 +13,25 @@ namespace {
 // Collects the outputs that a run allocates for itself, and passes bodies on.
 class EvaluationHost final : public RunHost {
  public:
-  EvaluationHost(const NodeRun& run, std::vector<Operand>& outputs)
-      : run_(run), outputs_(outputs) {}
+  EvaluationHost(const NodeRun& run, std::span<const Operand> inputs, std::vector<Operand>& outputs)
+      : run_(run), inputs_(inputs), outputs_(outputs) {}
 
   TensorView allocate(size_t output, DType dtype, Shape shape) override {
     outputs_[output].tensor = Tensor::allocate(dtype, shape);
     outputs_[output].info = {dtype, std::move(shape), Layout::kPlain, true};
     return outputs_[output].view();
+  }
+
+  Tensor input(size_t i) override {
+    return i < inputs_.size() ? with_layout(inputs_[i], Layout::kPlain).tensor : Tensor{};
+  }
+
+  void emit(size_t output, Tensor tensor) override {
+    if (output < outputs_.size()) outputs_[output] = Operand::of(std::move(tensor));
+  }
+
+  void claim(int64_t bytes) override {
+    if (run_.host) run_.host->claim(bytes);
   }
 
   std::vector<Tensor> run_subgraph(std::string_view attribute,
@@ -31,8 +43,20 @@ class EvaluationHost final : public RunHost {
 
  private:
   const NodeRun& run_;
+  std::span<const Operand> inputs_;
   std::vector<Operand>& outputs_;
 };
+
+// Only the rows that say so know what a sequence or an optional is.
+void check_lists(const NodeRun& run, std::span<const Operand> inputs) {
+  if (run.op.takes_lists) return;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (is_tensor(inputs[i].info.dtype)) continue;
+    throw Error(ErrorCode::kInvalidType, "input " + std::to_string(i) + " must be a tensor, not " +
+                                             std::string(dtype_name(inputs[i].info.dtype)))
+        .at(run.node.name, run.node.op_type);
+  }
+}
 
 std::vector<ValueType> types_of(std::span<const Operand> operands) {
   std::vector<ValueType> types;
@@ -41,6 +65,16 @@ std::vector<ValueType> types_of(std::span<const Operand> operands) {
     if (operand.present() && operand.info.known) types.back().dims = to_dims(operand.info.shape);
   }
   return types;
+}
+
+// What a node needs to see now comes in plain layout, whoever made it.
+std::vector<Operand> in_sight(const OpDef& op, std::span<const Operand> inputs) {
+  std::vector<Operand> seen(inputs.begin(), inputs.end());
+  for (size_t i = 0; op.needs_constant && i < seen.size(); ++i) {
+    if (!op.needs_constant(i) || !seen[i].tensor.defined()) continue;
+    seen[i] = with_layout(seen[i], Layout::kPlain);
+  }
+  return seen;
 }
 
 std::vector<const Tensor*> constants_of(std::span<const Operand> operands) {
@@ -119,7 +153,23 @@ OpState pack_node(const OpDef& op, const Node& node, int64_t opset,
   return pack_row(op, PackContext{node, opset, constants, types});
 }
 
-std::vector<Operand> evaluate(const NodeRun& run, std::span<const Operand> inputs) {
+bool lacks_constants(const OpDef& op, const Node& node, std::span<const Tensor* const> constants) {
+  for (size_t i = 0; op.needs_constant && i < node.inputs().size(); ++i) {
+    if (node.inputs()[i] != kNone && op.needs_constant(i) && !constants[i]) return true;
+  }
+  return false;
+}
+
+std::vector<Operand> evaluate(const NodeRun& given, std::span<const Operand> operands) {
+  check_lists(given, operands);
+  const std::vector<Operand> inputs = in_sight(given.op, operands);
+  const std::vector<const Tensor*> constants = constants_of(inputs);
+  NodeRun run = given;
+  OpState late;
+  if (run.op.needs_constant && !run.packed) {
+    late = pack_node(run.op, run.node, run.opset, constants, types_of(inputs));
+    run.packed = late.get();
+  }
   std::vector<Operand> outputs = infer_outputs(run, inputs);
   check_known(run, outputs);
   const std::vector<Operand> placed = lay_out(run.op, inputs, outputs);
@@ -130,7 +180,6 @@ std::vector<Operand> evaluate(const NodeRun& run, std::span<const Operand> input
 
   const std::vector<TensorInfo> input_infos = infos_of(placed);
   const std::vector<TensorInfo> output_infos = infos_of(outputs);
-  const std::vector<const Tensor*> constants = constants_of(inputs);
   PlanContext plan{run.node, run.opset, input_infos, output_infos, constants, run.packed};
   const OpState state = plan_row(run.op, plan);
 
@@ -143,7 +192,7 @@ std::vector<Operand> evaluate(const NodeRun& run, std::span<const Operand> input
     output_views.push_back(output.view());
   }
   const auto scratch = Buffer::allocate(plan.scratch_bytes);
-  EvaluationHost host(run, outputs);
+  EvaluationHost host(run, placed, outputs);
   RunContext context{run.node,   run.opset,   input_views,     output_views,
                      run.packed, state.get(), scratch->data(), host};
   run_row(run.op, context);

@@ -27,7 +27,7 @@ struct NodeRun {
   const Node& node;
   int64_t opset = 0;
   const void* packed = nullptr;
-  RunHost* host = nullptr;  // for run_subgraph; null: bodies are refused
+  RunHost* host = nullptr;  // for run_subgraph and claim; null: bodies are refused
 };
 
 // Outputs in the layout that the row produces; absent outputs are not present.
@@ -36,6 +36,9 @@ std::vector<Operand> evaluate(const NodeRun& run, std::span<const Operand> input
 // Calls the row's pack when it has one; null otherwise. A null tensor is not constant.
 OpState pack_node(const OpDef& op, const Node& node, int64_t opset,
                   std::span<const Tensor* const> constants, std::span<const ValueType> types);
+
+// Whether an input that the row must see while packing and planning is not at hand.
+bool lacks_constants(const OpDef& op, const Node& node, std::span<const Tensor* const> constants);
 
 // The same value in the other layout; shares the bytes when no element moves.
 Operand with_layout(const Operand& operand, Layout layout);

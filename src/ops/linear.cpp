@@ -13,6 +13,7 @@
 #include "kernels/layout.h"
 #include "ops/activation_attribute.h"
 #include "ops/dtype_switch.h"
+#include "ops/einsum.h"
 #include "ops/families.h"
 #include "ops/matmul.h"
 
@@ -263,6 +264,7 @@ OpDef gemm_row(std::string_view domain, std::string_view quantized_domain) {
           .run = run_gemm,
           .floats = FloatTypes::kDouble,
           .quantized = {QuantizedOperands::kGemm, quantized_domain, "QGemm"},
+          .packs_weights = true,
           .weight_axis = gemm_weight_axis,
           .macs = gemm_macs};
 }
@@ -271,7 +273,7 @@ OpDef gemm_row(std::string_view domain, std::string_view quantized_domain) {
 
 std::vector<OpDef> linear_ops() {
   return {gemm_row("", kMicrosoftDomain), gemm_row(kEightfoldDomain, kEightfoldDomain),
-          matmul_row()};
+          matmul_row(), einsum_row()};
 }
 
 }  // namespace eightfold

@@ -231,6 +231,7 @@ OpDef matmul_row() {
           .run = run_matmul,
           .floats = FloatTypes::kDouble,
           .quantized = {QuantizedOperands::kBinary, "", "QLinearMatMul"},
+          .packs_weights = true,
           .weight_axis = matmul_weight_axis,
           .macs = matmul_macs};
 }

@@ -17,6 +17,15 @@ void scale_pixels(const float* x, const float* folded, int64_t pixels, int64_t c
   }
 }
 
+void scale_planes(const float* x, const float* folded, const Images& images, float* y) {
+  for (int64_t n = 0; n < images.batch; ++n) {
+    for (int64_t c = 0; c < images.channels; ++c, x += images.pixels, y += images.pixels) {
+      const float factor = folded[c], offset = folded[images.channels + c];
+      for (int64_t p = 0; p < images.pixels; ++p) y[p] = x[p] * factor + offset;
+    }
+  }
+}
+
 void infer_norm(InferContext& context) { context.set_output(0, context.dtype(0), context.dims(0)); }
 
 void require_float(const PlanContext& context) {
@@ -50,7 +59,11 @@ OpDef norm_row(std::string_view op_type, LayoutRule layout, OpState (*plan)(Plan
 }
 
 std::vector<OpDef> norm_ops() {
-  return {batch_norm_row(), instance_norm_row(), layer_norm_row(), lrn_row()};
+  std::vector<OpDef> rows = {batch_norm_row(), instance_norm_row(), group_norm_row(), lrn_row()};
+  add_layer_norm_rows(rows);
+  add_axes_norm_rows(rows);
+  add_skip_norm_rows(rows);
+  return rows;
 }
 
 }  // namespace eightfold

@@ -1,6 +1,7 @@
-// BatchNormalization for inference: statistics are given, so it is one step per channel.
+// BatchNormalization. For inference the statistics are given, so it is one step per channel:
 //   y = (x - mean) / sqrt(variance + epsilon) * scale + bias = x * factor + offset
-// Source: ONNX BatchNormalization, all versions; training is refused.
+// With training_mode (opset 14) they are those of the batch, and the running ones are outputs.
+// Source: ONNX BatchNormalization, all versions; the training of older ones is refused.
 #include "ops/norm.h"
 
 #include <algorithm>
@@ -24,7 +25,16 @@ void fold_statistics(int64_t channels, const float* const parameters[4], float e
   }
 }
 
+bool is_training(const Node& node) { return node.int_attribute("training_mode", 0) != 0; }
+
+void infer_batch_norm(InferContext& context) {
+  infer_norm(context);
+  if (!is_training(context.node)) return;
+  for (size_t i = 1; i < 3; ++i) context.set_output(i, context.dtype(i + 2), context.dims(i + 2));
+}
+
 OpState pack_batch_norm(const PackContext& context) {
+  if (is_training(context.node)) return nullptr;
   const float* parameters[4];
   const Tensor* scale = context.constant(1);
   for (size_t i = 0; i < 4; ++i) {
@@ -42,9 +52,8 @@ OpState pack_batch_norm(const PackContext& context) {
 OpState plan_batch_norm(PlanContext& context) {
   require_float(context);
   require_channels(context, 1, 4);
-  const bool training = context.node.int_attribute("training_mode", 0) != 0;
   const bool statistics = std::ranges::any_of(context.outputs.subspan(1), &TensorInfo::present);
-  if (training || statistics || context.node.int_attribute("spatial", 1) == 0) {
+  if ((statistics && !is_training(context.node)) || context.node.int_attribute("spatial", 1) == 0) {
     context.fail(ErrorCode::kUnsupportedOp,
                  "BatchNormalization runs for inference and per channel only",
                  "export the model in evaluation mode");
@@ -55,12 +64,39 @@ OpState plan_batch_norm(PlanContext& context) {
   return nullptr;
 }
 
-void scale_planes(const float* x, const float* folded, const Images& images, float* y) {
-  for (int64_t n = 0; n < images.batch; ++n) {
-    for (int64_t c = 0; c < images.channels; ++c, x += images.pixels, y += images.pixels) {
-      const float factor = folded[c], offset = folded[images.channels + c];
-      for (int64_t p = 0; p < images.pixels; ++p) y[p] = x[p] * factor + offset;
+// Training: the statistics of this batch, and the running ones moved towards them.
+//   running = running * momentum + batch * (1 - momentum)
+void batch_statistics(const RunContext& context, const Images& images, float* folded) {
+  const TensorView& x = context.inputs[0];
+  const bool last = x.layout == Layout::kChannelsLast;
+  const int64_t pixel = last ? images.channels : 1, plane = last ? 1 : images.pixels;
+  const double share =
+      1.0 / static_cast<double>(std::max<int64_t>(images.batch * images.pixels, 1));
+  const float momentum = context.node.float_attribute("momentum", 0.9f);
+  const auto sum = [&](int64_t c, double mean, auto f) {
+    double total = 0;
+    for (int64_t n = 0; n < images.batch; ++n) {
+      const float* from = x.as<float>() + n * images.channels * images.pixels + c * plane;
+      for (int64_t p = 0; p < images.pixels; ++p) total += f(from[p * pixel] - mean);
     }
+    return total * share;
+  };
+  const auto move = [&](size_t output, int64_t c, double batch) {
+    if (!context.has_output(output)) return;
+    const float running = context.inputs[output + 2].as<float>()[c];
+    context.outputs[output].as<float>()[c] =
+        running * momentum + static_cast<float>(batch) * (1 - momentum);
+  };
+  for (int64_t c = 0; c < images.channels; ++c) {
+    const double mean = sum(c, 0.0, [](double v) { return v; });
+    const double variance = sum(c, mean, [](double v) { return v * v; });
+    const double factor =
+        context.inputs[1].as<float>()[c] / std::sqrt(variance + norm_epsilon(context.node));
+    folded[c] = static_cast<float>(factor);
+    folded[images.channels + c] =
+        static_cast<float>(context.inputs[2].as<float>()[c] - mean * factor);
+    move(1, c, mean);
+    move(2, c, variance);
   }
 }
 
@@ -68,7 +104,9 @@ void run_batch_norm(RunContext& context) {
   const TensorView& x = context.inputs[0];
   const Images images = images_of(x.shape);
   const float* folded = reinterpret_cast<const float*>(context.scratch);
-  if (context.packed) {
+  if (is_training(context.node)) {
+    batch_statistics(context, images, reinterpret_cast<float*>(context.scratch));
+  } else if (context.packed) {
     folded = context.packed_as<std::vector<float>>().data();
   } else {
     const float* parameters[4];
@@ -88,7 +126,9 @@ void run_batch_norm(RunContext& context) {
 
 OpDef batch_norm_row() {
   OpDef row = norm_row("BatchNormalization", LayoutRule::kFollow, plan_batch_norm, run_batch_norm);
+  row.infer = infer_batch_norm;
   row.pack = pack_batch_norm;
+  row.quantized = {QuantizedOperands::kUnary, kEightfoldDomain, "QLinearBatchNormalization"};
   return row;
 }
 

@@ -1,11 +1,14 @@
-// LayerNormalization: statistics over the trailing axes from `axis` on, in double.
+// LayerNormalization and RMSNormalization: statistics over the trailing axes from `axis` on.
 //   y = (x - mean) / sqrt(variance + epsilon) * scale + bias;  outputs Mean, InvStdDev on request
-#include "ops/norm.h"
-
+//   RMS: the mean is taken for 0. SimplifiedLayerNormalization is onnxruntime's name of it, with
+//   an output InvStdDev.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <memory>
 #include <string>
+
+#include "ops/norm.h"
 
 namespace eightfold {
 namespace {
@@ -27,13 +30,14 @@ void infer_layer_norm(InferContext& context) {
     const size_t axis = layer_axis(context.node, statistics->size());
     std::fill(statistics->begin() + static_cast<ptrdiff_t>(axis), statistics->end(), Dim{1, {}});
   }
-  context.set_output(1, DType::kFloat32, statistics);
-  context.set_output(2, DType::kFloat32, statistics);
+  for (size_t i = 1; i < context.output_count(); ++i) {
+    context.set_output(i, DType::kFloat32, statistics);
+  }
 }
 
 struct LayerPlan {
   int64_t rows, size;
-  int64_t scale_size, bias_size;  // the parameter repeats every so many elements
+  int64_t scale_size, bias_size;
 };
 
 // A parameter covers the trailing axes; leading ones of it may only be 1.
@@ -61,42 +65,75 @@ OpState plan_layer_norm(PlanContext& context) {
                                                repeat_length(context, 2, normalized)});
 }
 
-struct Moments {
-  float mean, inverse_deviation;
-};
-Moments row_moments(const float* x, int64_t size, float epsilon) {
-  double sum = 0, squares = 0;
-  for (int64_t i = 0; i < size; ++i) sum += x[i];
-  const double mean = sum / static_cast<double>(size);
-  for (int64_t i = 0; i < size; ++i) squares += (x[i] - mean) * (x[i] - mean);
-  const double variance = squares / static_cast<double>(size);
-  return {static_cast<float>(mean), static_cast<float>(1.0 / std::sqrt(variance + epsilon))};
+// Sums of f(x[i]) in double, four at a time.
+template <class F>
+double sum_of(const float* x, int64_t size, F f) {
+  std::array<double, 4> sums{};
+  int64_t i = 0;
+  for (; i + 4 <= size; i += 4) {
+    for (size_t j = 0; j < 4; ++j)
+      sums[j] += f(static_cast<double>(x[i + static_cast<int64_t>(j)]));
+  }
+  for (; i < size; ++i) sums[0] += f(static_cast<double>(x[i]));
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
+template <LayerCentre kCentre>
 void run_layer_norm(RunContext& context) {
   const auto& plan = context.plan_as<LayerPlan>();
-  const float epsilon = norm_epsilon(context.node);
+  const bool has_bias = kCentre == LayerCentre::kMean && context.has_input(2);
+  const LayerStep step{kCentre,
+                       norm_epsilon(context.node),
+                       context.inputs[1].as<float>(),
+                       plan.scale_size,
+                       has_bias ? context.inputs[2].as<float>() : nullptr,
+                       plan.bias_size};
   const float* x = context.inputs[0].as<float>();
-  const float* scale = context.inputs[1].as<float>();
-  const float* bias = context.has_input(2) ? context.inputs[2].as<float>() : nullptr;
   float* y = context.outputs[0].as<float>();
+  // Mean and InvStdDev, or InvStdDev alone.
+  const size_t deviation = kCentre == LayerCentre::kMean ? 2 : 1;
   for (int64_t row = 0; row < plan.rows; ++row, x += plan.size, y += plan.size) {
-    const auto [mean, inverse] = row_moments(x, plan.size, epsilon);
-    for (int64_t i = 0; i < plan.size; ++i) {
-      const float normal = (x[i] - mean) * inverse * scale[i % plan.scale_size];
-      y[i] = bias ? normal + bias[i % plan.bias_size] : normal;
+    const LayerMoments moments = layer_row(step, x, plan.size, y);
+    if (deviation == 2 && context.has_output(1)) {
+      context.outputs[1].as<float>()[row] = moments.mean;
     }
-    if (context.has_output(1)) context.outputs[1].as<float>()[row] = mean;
-    if (context.has_output(2)) context.outputs[2].as<float>()[row] = inverse;
+    if (context.has_output(deviation)) {
+      context.outputs[deviation].as<float>()[row] = moments.inverse_deviation;
+    }
   }
 }
 
 }  // namespace
 
-OpDef layer_norm_row() {
-  OpDef row = norm_row("LayerNormalization", LayoutRule::kPlain, plan_layer_norm, run_layer_norm);
-  row.infer = infer_layer_norm;
-  return row;
+LayerMoments layer_row(const LayerStep& step, const float* x, int64_t size, float* y) {
+  const auto count = static_cast<double>(size);
+  const double mean = step.centre == LayerCentre::kMean
+                          ? sum_of(x, size, [](double value) { return value; }) / count
+                          : 0.0;
+  const double variance =
+      sum_of(x, size, [mean](double value) { return (value - mean) * (value - mean); }) / count;
+  const LayerMoments moments{static_cast<float>(mean),
+                             static_cast<float>(1.0 / std::sqrt(variance + step.epsilon))};
+  // The parameters repeat over the row: whole stretches of them.
+  for (int64_t at = 0; at < size; at += step.scale_size) {
+    for (int64_t i = 0; i < step.scale_size; ++i) {
+      y[at + i] = (x[at + i] - moments.mean) * moments.inverse_deviation * step.scale[i];
+    }
+  }
+  for (int64_t at = 0; step.bias && at < size; at += step.bias_size) {
+    for (int64_t i = 0; i < step.bias_size; ++i) y[at + i] += step.bias[i];
+  }
+  return moments;
+}
+
+void add_layer_norm_rows(std::vector<OpDef>& rows) {
+  const auto add = [&](std::string_view op_type, void (*run)(RunContext&)) {
+    rows.push_back(norm_row(op_type, LayoutRule::kPlain, plan_layer_norm, run));
+    rows.back().infer = infer_layer_norm;
+  };
+  add("LayerNormalization", run_layer_norm<LayerCentre::kMean>);
+  add("RMSNormalization", run_layer_norm<LayerCentre::kZero>);
+  add("SimplifiedLayerNormalization", run_layer_norm<LayerCentre::kZero>);
 }
 
 }  // namespace eightfold

@@ -30,6 +30,17 @@
 namespace eightfold {
 
 // ---------------------------------------------------------------- inference
+// Supplied by whoever infers a node with bodies (If, Loop, Scan).
+class BodyTypes {
+ public:
+  virtual ~BodyTypes() = default;
+  // Types of a body's outputs, given those of its inputs; nullopt when they cannot be told.
+  virtual std::optional<std::vector<ValueType>> infer(std::string_view attribute,
+                                                      std::span<const ValueType> inputs) = 0;
+  // The inputs of the last infer do not hold for every run of that body: forget what it found.
+  virtual void discard(std::string_view attribute) = 0;
+};
+
 // Types of the inputs as far as known; constants are initializers or values
 // that the planner has already computed (shape arithmetic).
 class InferContext {
@@ -39,6 +50,7 @@ class InferContext {
 
   const Node& node;
   int64_t opset;
+  BodyTypes* bodies = nullptr;  // null: nothing is known of the bodies' outputs
 
   size_t input_count() const { return inputs_.size(); }
   size_t output_count() const { return outputs_.size(); }
@@ -103,9 +115,17 @@ class RunHost {
   virtual ~RunHost() = default;
   // Storage for an output whose shape was not known to the plan (plain layout).
   virtual TensorView allocate(size_t output, DType dtype, Shape shape) = 0;
-  // Runs a body of the node (If, Loop, Scan) with the given values for its inputs.
+  // Input i with what a view cannot carry (sequences, strings); plain layout; shares the bytes.
+  virtual Tensor input(size_t i) = 0;
+  // Hands over an output whose shape, or whose being a tensor, was not known to the plan.
+  virtual void emit(size_t output, Tensor tensor) = 0;
+  // Runs a body of the node (If, Loop, Scan) with the given values for its inputs. The outputs own
+  // their bytes.
   virtual std::vector<Tensor> run_subgraph(std::string_view attribute,
                                            std::span<const Tensor> inputs) = 0;
+  // Counts bytes that a run gathers before it emits them (a Loop's scan outputs) against the
+  // memory limit of the session; throws kOutOfMemory past it.
+  virtual void claim(int64_t bytes) = 0;
 };
 
 struct RunContext {
@@ -158,7 +178,7 @@ enum class Aliasing : uint8_t {
 enum class QuantizedOperands : uint8_t {
   kNone,      // no int8 form: dequantize - run - quantize
   kDirect,    // the op itself on int8 data; input and output share parameters
-  kUnary,     // X, xs, xz, ys, yz
+  kUnary,     // X, xs, xz, ys, yz, the float op's other inputs
   kBinary,    // A, as, az, B, bs, bz, ys, yz
   kConv,      // x, xs, xz, w, ws, wz, ys, yz, [bias int32]
   kConvAdd,   // x, xs, xz, w, ws, wz, ys, yz, [bias int32], z, zs, zz
@@ -222,7 +242,15 @@ struct OpDef {
   FloatTypes floats = FloatTypes::kSingle;
   QuantizedForm quantized = {};
   Observation observation = {};
-  bool allocates = false;  // run calls RunHost::allocate when an output's shape depends on data
+  // Whether this node only moves elements: its int8 form is then the node itself, not `quantized`.
+  bool (*only_moves)(const Node&) = nullptr;
+  // Inputs that pack and plan must see; null: none. Where one of them comes at run time, the node
+  // is packed and planned when it runs.
+  bool (*needs_constant)(size_t input) = nullptr;
+  bool packs_weights = false;  // what pack returned replaces all kWeight inputs: run reads none
+  // run calls RunHost::allocate or emit when an output's shape depends on data.
+  bool allocates = false;
+  bool takes_lists = false;  // sequences and optionals besides tensors, by RunHost::input
   // How much an error of a negative input shrinks on its way through, for an op that treats the
   // signs differently (LeakyRelu: alpha); null: not at all.
   float (*negative_gain)(const Node&) = nullptr;
@@ -232,6 +260,10 @@ struct OpDef {
   int64_t (*macs)(const Node&, std::span<const Shape> inputs,
                   std::span<const Shape> outputs) = nullptr;
 
+  QuantizedForm form(const Node& node) const {
+    const bool moves = only_moves && only_moves(node);
+    return moves ? QuantizedForm{QuantizedOperands::kDirect, {}, {}} : quantized;
+  }
   Role role(size_t input) const {
     if (inputs.empty()) return Role::kActivation;
     return inputs[input < inputs.size() ? input : inputs.size() - 1];

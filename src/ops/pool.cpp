@@ -1,5 +1,6 @@
-// MaxPool, AveragePool, GlobalMaxPool, GlobalAveragePool over channels-last images.
+// MaxPool, AveragePool, LpPool and their Global forms over channels-last images.
 // Source: ONNX; where a window lies under ceil_mode, ONNX Runtime (see spatial.h).
+#include <array>
 #include <memory>
 
 #include "kernels/float.h"
@@ -47,6 +48,7 @@ void infer_global(InferContext& context) {
 struct PoolPlan {
   PoolShape shape;
   PoolCount counting = PoolCount::kInside;
+  int64_t p = 2;  // of LpPool
 };
 
 void check_pool(const PlanContext& context) {
@@ -56,9 +58,6 @@ void check_pool(const PlanContext& context) {
     context.fail(ErrorCode::kInvalidType, "input is " + std::string(dtype_name(x.dtype)) +
                                               ", expected float32" +
                                               (is_max(context.node) ? ", uint8 or int8" : ""));
-  }
-  if (context.outputs.size() > 1 && context.outputs[1].present()) {
-    context.fail(ErrorCode::kUnsupportedOp, "MaxPool's output Indices is not implemented");
   }
   if (x.shape.size() < 3 || x.shape.size() > 5) {
     context.fail(ErrorCode::kInvalidShape, "an input of shape " + shape_text(x.shape));
@@ -75,13 +74,66 @@ OpState plan_pool(PlanContext& context) {
   if (context.node.int_attribute("count_include_pad", 0) != 0) {
     plan->counting = PoolCount::kWithPadding;
   }
+  plan->p = context.node.int_attribute("p", 2);
+  if (plan->p < 1) context.fail(ErrorCode::kInvalidAttribute, "p is " + std::to_string(plan->p));
   return plan;
 }
 
 // ---------------------------------------------------------------- run
+float element(const TensorView& x, int64_t i) {
+  if (x.dtype == DType::kFloat32) return x.as<float>()[i];
+  return static_cast<float>(x.dtype == DType::kInt8 ? x.as<int8_t>()[i] : x.as<uint8_t>()[i]);
+}
+
+// Where the maximum of a window of one channel lies, as an offset into the plane of the channel;
+// the first of equals. storage_order 1 counts the first spatial axes fastest.
+int64_t place_of_maximum(const TensorView& x, const PoolShape& shape, int64_t first,
+                         std::array<int64_t, 3> pixel, bool column_major) {
+  const auto& axes = shape.window.axes;
+  int64_t best = -1;
+  float most = 0;
+  std::array<TapRange, 3> taps;
+  for (size_t i = 0; i < 3; ++i) taps[i] = taps_inside(axes[i], pixel[i]);
+  for (int64_t d = taps[0].begin; d < taps[0].end; ++d) {
+    for (int64_t h = taps[1].begin; h < taps[1].end; ++h) {
+      for (int64_t w = taps[2].begin; w < taps[2].end; ++w) {
+        const int64_t z = input_position(axes[0], pixel[0], d);
+        const int64_t y = input_position(axes[1], pixel[1], h);
+        const int64_t across = input_position(axes[2], pixel[2], w);
+        const int64_t place = (z * axes[1].in + y) * axes[2].in + across;
+        const float value = element(x, first + place * shape.channels);
+        if (best >= 0 && !(value > most)) continue;
+        most = value;
+        best = column_major ? z + axes[0].in * (y + axes[1].in * across) : place;
+      }
+    }
+  }
+  return best;
+}
+
+void write_indices(const TensorView& x, const PoolShape& shape, bool column_major, int64_t* to) {
+  const auto& axes = shape.window.axes;
+  const int64_t plane = shape.window.in_size();
+  for (int64_t b = 0; b < shape.batch; ++b) {
+    for (int64_t i = 0; i < shape.window.out_size(); ++i) {
+      const std::array<int64_t, 3> pixel{i / axes[2].out / axes[1].out,
+                                         i / axes[2].out % axes[1].out, i % axes[2].out};
+      for (int64_t c = 0; c < shape.channels; ++c) {
+        const int64_t place =
+            place_of_maximum(x, shape, b * plane * shape.channels + c, pixel, column_major);
+        *to++ = place < 0 ? -1 : (b * shape.channels + c) * plane + place;
+      }
+    }
+  }
+}
+
 void run_max(RunContext& context) {
   const PoolShape& shape = context.plan_as<PoolPlan>().shape;
   const TensorView& x = context.inputs[0];
+  if (context.has_output(1)) {
+    write_indices(x, shape, context.node.int_attribute("storage_order", 0) != 0,
+                  context.outputs[1].as<int64_t>());
+  }
   if (x.dtype == DType::kFloat32) {
     return max_pool_f32(x.as<float>(), shape, context.outputs[0].as<float>());
   }
@@ -92,6 +144,11 @@ void run_average(RunContext& context) {
   const auto& plan = context.plan_as<PoolPlan>();
   average_pool_f32(context.inputs[0].as<float>(), plan.shape, plan.counting,
                    context.outputs[0].as<float>());
+}
+
+void run_lp(RunContext& context) {
+  const auto& plan = context.plan_as<PoolPlan>();
+  lp_pool_f32(context.inputs[0].as<float>(), plan.shape, plan.p, context.outputs[0].as<float>());
 }
 
 OpDef pool_row(std::string_view op_type, void (*infer)(InferContext&), void (*run)(RunContext&)) {
@@ -122,9 +179,12 @@ OpDef average_row(std::string_view op_type, void (*infer)(InferContext&),
 }  // namespace
 
 std::vector<OpDef> pool_ops() {
-  return {max_row("MaxPool", infer_pool), max_row("GlobalMaxPool", infer_global),
+  return {max_row("MaxPool", infer_pool),
+          max_row("GlobalMaxPool", infer_global),
           average_row("AveragePool", infer_pool, "QLinearAveragePool"),
-          average_row("GlobalAveragePool", infer_global, "QLinearGlobalAveragePool")};
+          average_row("GlobalAveragePool", infer_global, "QLinearGlobalAveragePool"),
+          pool_row("LpPool", infer_pool, run_lp),
+          pool_row("GlobalLpPool", infer_global, run_lp)};
 }
 
 }  // namespace eightfold

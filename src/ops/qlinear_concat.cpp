@@ -119,13 +119,15 @@ void infer_concat(InferContext& context) {
 }  // namespace
 
 std::vector<OpDef> qlinear_concat_rows() {
-  return with_twin({.domain = kMicrosoftDomain,
-                    .op_type = "QLinearConcat",
-                    .inputs = {Role::kActivation},
-                    .layout = LayoutRule::kFollow,
-                    .infer = infer_concat,
-                    .plan = plan_concat,
-                    .run = run_concat});
+  return with_twin(
+      {.domain = kMicrosoftDomain,
+       .op_type = "QLinearConcat",
+       .inputs = {Role::kActivation},
+       .layout = LayoutRule::kFollow,
+       .infer = infer_concat,
+       .plan = plan_concat,
+       .run = run_concat,
+       .needs_constant = [](size_t i) { return i < kFirst || (i - kFirst) % 3 != 0; }});
 }
 
 }  // namespace eightfold

@@ -266,10 +266,13 @@ std::vector<OpDef> qlinear_conv_rows() {
                       .pack = pack_conv,
                       .plan = plan_conv,
                       .run = run_conv,
+                      .needs_constant = [](size_t i) { return i == 1 || i == 3; },
+                      .packs_weights = true,
                       .weight_axis = weight_axis,
                       .macs = conv_macs};
   OpDef qlinear = integer;
   qlinear.op_type = "QLinearConv";
+  qlinear.needs_constant = [](size_t i) { return i != 0 && i != kAdding.residual; };
   qlinear.inputs = {Role::kActivation, Role::kParameter, Role::kParameter,
                     Role::kWeight,     Role::kParameter, Role::kParameter,
                     Role::kParameter,  Role::kParameter, Role::kBias};

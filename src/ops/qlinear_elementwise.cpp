@@ -107,7 +107,8 @@ std::vector<OpDef> qlinear_elementwise_rows() {
                                  .layout = LayoutRule::kFollow,
                                  .infer = infer_binary,
                                  .plan = plan_binary,
-                                 .run = run_binary})) {
+                                 .run = run_binary,
+                                 .needs_constant = [](size_t i) { return i != kA && i != kB; }})) {
       rows.push_back(std::move(row));
     }
   }

@@ -186,6 +186,8 @@ std::vector<OpDef> qlinear_gemm_rows() {
                     .pack = pack_gemm,
                     .plan = plan_gemm,
                     .run = run_gemm,
+                    .needs_constant = [](size_t i) { return i != kA; },
+                    .packs_weights = true,
                     .weight_axis = weight_axis,
                     .macs = gemm_macs});
 }

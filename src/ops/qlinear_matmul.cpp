@@ -3,27 +3,25 @@
 //   acc[m][n] = sum_k (a[m][k] - za) * (b[k][n] - zb[n])
 //   QLinearMatMul: y = clamp(round_half_even(acc * (sa * sb[n] / sy)) + zy)   MatMulInteger: y =
 //   acc
+// and the operators of qlinear_matmul_float.cpp, which make floats of acc.
 // A constant B is packed once; one that comes at run time is packed when its turn comes.
 #include <memory>
 
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
 #include "ops/matmul.h"
+#include "ops/qlinear_matmul.h"
 #include "ops/qlinear_rows.h"
 #include "ops/quantized_operands.h"
 
 namespace eightfold {
 namespace {
 
-struct Form {
-  size_t b, a_zero, b_zero;
-  bool requantizes;
-};
+using Form = MatMulForm;
 constexpr Form kQLinear{3, 2, 5, true};
-constexpr Form kInteger{1, 2, 3, false};
-const Form& form_of(const Node& node) {
-  return node.op_type == "MatMulInteger" ? kInteger : kQLinear;
-}
+constexpr Form kInteger{1, 2, 3};
+constexpr Form kToFloat{1, 4, 5, false, 2, 3, 6};
+constexpr Form kDynamic{1, Form::kAbsent, 3, false, Form::kAbsent, 2, 4};
 
 struct PackedMatMul {
   std::vector<PackedDense> matrices;  // of B, in order; empty when B is not constant
@@ -99,9 +97,10 @@ OpState pack_integer(const PackContext& context) {
   packed->scale = {1.0f};
   packed->b_zero = {0};
   packed->out.dtype = DType::kInt32;
-  const bool has_zero = context.node.input(3) != kNone;
-  if (has_zero && !context.constant(3)) return packed;  // B waits for its zero point
-  if (has_zero) packed->b_zero = integers_of(*context.constant(3));
+  const size_t zero = matmul_form(context.node).b_zero;
+  const bool has_zero = context.node.input(zero) != kNone;
+  if (has_zero && !context.constant(zero)) return packed;  // B waits for its zero point
+  if (has_zero) packed->b_zero = integers_of(*context.constant(zero));
   if (const Tensor* weight = context.constant(1)) pack_constant(*weight, *packed);
   return packed;
 }
@@ -109,17 +108,20 @@ OpState pack_integer(const PackContext& context) {
 struct MatMulPlan {
   MatMulShape shape;
   bool a_signed, b_signed;
+  size_t scratch = 0;  // bytes before that of the kernel
 };
 
 OpState plan_matmul(PlanContext& context) {
-  const Form& form = form_of(context.node);
+  const Form& form = matmul_form(context.node);
   if (!context.packed) context.fail(ErrorCode::kInternal, "an int8 product was not packed");
   auto plan = std::make_shared<MatMulPlan>();
   plan->shape = make_matmul_shape(context.inputs[0].shape, context.inputs[form.b].shape);
-  plan->a_signed = is_signed_input(context, 0);
+  plan->a_signed = !form.is_dynamic() && is_signed_input(context, 0);
   plan->b_signed = is_signed_input(context, form.b);
   const PackedDense sizes{select<DenseInt8>().kernel, nullptr, plan->shape.k, plan->shape.n};
-  context.scratch_bytes = dense_scratch_bytes(sizes);
+  if (form.writes_floats()) check_float_operands(context);
+  if (form.is_dynamic()) plan->scratch = dynamic_scratch_bytes(context);
+  context.scratch_bytes = plan->scratch + dense_scratch_bytes(sizes);
   return plan;
 }
 
@@ -132,17 +134,20 @@ std::vector<int32_t> zeros_of(const TensorView& view) {
 }
 
 // Zero points of A: one, or one per row. Those of QLinearMatMul are known since pack.
-std::vector<int32_t> a_zeros(const RunContext& context, const Form& form, int64_t rows) {
-  if (form.requantizes || !context.has_input(form.a_zero)) {
-    return {context.packed_as<PackedMatMul>().a_zero};
-  }
-  std::vector<int32_t> zeros = zeros_of(context.inputs[form.a_zero]);
-  if (zeros.size() == 1) return zeros;
-  return spread(zeros, rows, "the zero point of A");
+MatMulActivations activations_of(const RunContext& context, const MatMulPlan& plan) {
+  const Form& form = matmul_form(context.node);
+  if (form.is_dynamic()) return quantize_activations(context);
+  MatMulActivations a{context.inputs[0].as<uint8_t>(), plan.a_signed, {}, 1};
+  a.zero = {context.packed_as<PackedMatMul>().a_zero};
+  if (form.writes_floats()) a.scale = *context.inputs[form.a_scale].as<float>();
+  if (form.requantizes || !context.has_input(form.a_zero)) return a;
+  a.zero = zeros_of(context.inputs[form.a_zero]);
+  if (a.zero.size() != 1) a.zero = spread(a.zero, plan.shape.m, "the zero point of A");
+  return a;
 }
 
 PackedDense matrix_of(const RunContext& context, const MatMulPlan& plan, int64_t index) {
-  const Form& form = form_of(context.node);
+  const Form& form = matmul_form(context.node);
   const auto& packed = context.packed_as<PackedMatMul>();
   if (!packed.matrices.empty()) return packed.matrices[static_cast<size_t>(index)];
   const bool late_zero = !form.requantizes && context.has_input(form.b_zero);
@@ -159,8 +164,8 @@ PackedDense matrix_of(const RunContext& context, const MatMulPlan& plan, int64_t
 void run_matmul(RunContext& context) {
   const auto& plan = context.plan_as<MatMulPlan>();
   const int64_t m = plan.shape.m, n = plan.shape.n, k = plan.shape.k;
-  const std::vector<int32_t> zeros = a_zeros(context, form_of(context.node), m);
-  const bool by_row = zeros.size() > 1;
+  const MatMulActivations input = activations_of(context, plan);
+  const bool by_row = input.zero.size() > 1;
   Int8Output out = context.packed_as<PackedMatMul>().out;
   const size_t element = out.dtype == DType::kInt32 ? 4 : 1;
   PackedDense matrix;
@@ -170,20 +175,21 @@ void run_matmul(RunContext& context) {
       held = plan.shape.b_index(i);
       matrix = matrix_of(context, plan, held);
     }
-    const uint8_t* a = context.inputs[0].as<uint8_t>() + plan.shape.a_index(i) * m * k;
+    const uint8_t* a = input.data + plan.shape.a_index(i) * m * k;
     for (int64_t row = 0; row < m; row += by_row ? 1 : m) {
-      const int32_t zero = zeros[by_row ? static_cast<size_t>(row) : 0];
+      const int32_t zero = input.zero[by_row ? static_cast<size_t>(row) : 0];
       out.data =
           context.outputs[0].as<uint8_t>() + static_cast<size_t>((i * m + row) * n) * element;
-      dense_rows(matrix, {a + row * k, plan.a_signed, zero}, out, {by_row ? 1 : m, k, n},
-                 context.scratch);
+      dense_rows(matrix, {a + row * k, input.is_signed, zero}, out, {by_row ? 1 : m, k, n},
+                 context.scratch + plan.scratch);
     }
   }
+  if (matmul_form(context.node).writes_floats()) scale_sums(context, input.scale, n);
 }
 
 void infer_matmul(InferContext& context) {
-  const Form& form = form_of(context.node);
-  DType dtype = DType::kInt32;
+  const Form& form = matmul_form(context.node);
+  DType dtype = form.writes_floats() ? context.dtype(form.b_scale) : DType::kInt32;
   if (form.requantizes) {
     dtype = context.dtype(7) != DType::kUndefined ? context.dtype(7) : context.dtype(0);
   }
@@ -196,6 +202,12 @@ int64_t matmul_macs(const Node&, std::span<const Shape> inputs, std::span<const 
 
 }  // namespace
 
+const MatMulForm& matmul_form(const Node& node) {
+  if (node.op_type == "MatMulInteger") return kInteger;
+  if (node.op_type == "MatMulIntegerToFloat") return kToFloat;
+  return node.op_type == "DynamicQuantizeMatMul" ? kDynamic : kQLinear;
+}
+
 std::vector<OpDef> qlinear_matmul_rows() {
   const OpDef integer{
       .domain = "",
@@ -206,14 +218,26 @@ std::vector<OpDef> qlinear_matmul_rows() {
       .pack = pack_integer,
       .plan = plan_matmul,
       .run = run_matmul,
+      // Without its zero point a constant B would be kept as it is beside the packed form.
+      .needs_constant = [](size_t i) { return i == kInteger.b_zero; },
       .macs = matmul_macs};
   OpDef qlinear = integer;
   qlinear.op_type = "QLinearMatMul";
   qlinear.inputs = {Role::kActivation, Role::kParameter, Role::kParameter, Role::kActivation,
                     Role::kParameter};
   qlinear.pack = pack_qlinear;
+  qlinear.needs_constant = [](size_t i) { return i != 0 && i != kQLinear.b; };
   std::vector<OpDef> rows = with_twin(qlinear);
   rows.push_back(integer);
+  OpDef to_float = integer;
+  to_float.domain = kMicrosoftDomain;
+  to_float.op_type = "MatMulIntegerToFloat";
+  to_float.since = 1;
+  to_float.needs_constant = [](size_t i) { return i == kToFloat.b_zero; };
+  rows.push_back(to_float);
+  to_float.op_type = "DynamicQuantizeMatMul";
+  to_float.needs_constant = [](size_t i) { return i == kDynamic.b_zero; };
+  rows.push_back(to_float);
   return rows;
 }
 

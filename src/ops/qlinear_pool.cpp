@@ -4,11 +4,14 @@
 //   AveragePool: y = clamp(round_half_even((sum over taps of (x - zx) * sx) / count / sy) + zy),
 //                summed in float, tap by tap
 //   Global:      y = clamp(round_half_even(float(sum of (x - zx)) * (sx / (sy * pixels))) + zy)
+#include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "kernels/int8.h"
 #include "kernels/int8_taps.h"
 #include "kernels/kernels.h"
+#include "ops/convert_layout.h"
 #include "ops/qlinear_rows.h"
 #include "ops/quantized_operands.h"
 #include "ops/spatial.h"
@@ -16,11 +19,20 @@
 namespace eightfold {
 namespace {
 
-void check_layout(const Node& node) {
-  if (node.int_attribute("channels_last", 0) != 0) {
-    throw Error(ErrorCode::kUnsupportedModel, "channels_last = 1",
-                "transpose to [N, C, spatial...] and leave the attribute out");
-  }
+// channels_last = 1: the shapes themselves say [N, spatial..., C]. The session, which knows nothing
+// of it, lays such values out as if axis 1 were the channels; they are laid out plainly again here.
+bool says_channels_last(const Node& node) { return node.int_attribute("channels_last", 0) != 0; }
+
+// [N, spatial..., C] as [N, C, spatial...], and back.
+template <typename List>
+List channels_second(const Node& node, List list) {
+  if (says_channels_last(node)) std::rotate(list.begin() + 1, list.end() - 1, list.end());
+  return list;
+}
+template <typename List>
+List channels_as_said(const Node& node, List list) {
+  if (says_channels_last(node)) std::rotate(list.begin() + 1, list.begin() + 2, list.end());
+  return list;
 }
 
 struct PoolPlan {
@@ -29,12 +41,12 @@ struct PoolPlan {
   Int8Output out;
   bool is_signed = false;
   bool count_padding = false;
+  size_t said_at = 0;  // bytes of the scratch before the copies of says_channels_last
 };
 
 std::shared_ptr<PoolPlan> common_plan(PlanContext& context) {
   const Node& node = context.node;
-  check_layout(node);
-  const Shape& x_shape = context.inputs[0].shape;
+  const Shape x_shape = channels_second(node, context.inputs[0].shape);
   if (x_shape.size() < 3) {
     context.fail(ErrorCode::kInvalidShape, "an input of shape " + shape_text(x_shape));
   }
@@ -49,19 +61,30 @@ std::shared_ptr<PoolPlan> common_plan(PlanContext& context) {
   return plan;
 }
 
+// Scratch for one sum per channel; then for input and output as their shapes say.
+void reserve(PlanContext& context, PoolPlan& plan, size_t sum_bytes) {
+  plan.said_at = static_cast<size_t>(plan.shape.channels) * sum_bytes;
+  context.scratch_bytes = plan.said_at;
+  if (!says_channels_last(context.node)) return;
+  for (const TensorInfo& info : {context.inputs[0], context.outputs[0]}) {
+    context.scratch_bytes += static_cast<size_t>(element_count(info.shape));
+  }
+}
+
 OpState plan_average(PlanContext& context) {
   const std::shared_ptr<PoolPlan> plan = common_plan(context);
-  const Shape& x = context.inputs[0].shape;
+  const Shape x = channels_second(context.node, context.inputs[0].shape);
   plan->shape.window = make_window(read_window(context.node, x.size() - 2), x);
   plan->count_padding = context.node.int_attribute("count_include_pad", 0) != 0;
-  context.scratch_bytes = static_cast<size_t>(plan->shape.channels) * sizeof(float);
+  reserve(context, *plan, sizeof(float));
   return plan;
 }
 
 OpState plan_global(PlanContext& context) {
   const std::shared_ptr<PoolPlan> plan = common_plan(context);
-  plan->shape.window.axes[2].in = element_count(std::span(context.inputs[0].shape).subspan(2));
-  context.scratch_bytes = static_cast<size_t>(plan->shape.channels) * sizeof(int32_t);
+  const Shape x = channels_second(context.node, context.inputs[0].shape);
+  plan->shape.window.axes[2].in = element_count(std::span(x).subspan(2));
+  reserve(context, *plan, sizeof(int32_t));
   return plan;
 }
 
@@ -145,18 +168,37 @@ void run_global(RunContext& context) {
   }
 }
 
+// Calls the run of channels-last pixels, whatever the shapes say.
+template <void (*run)(RunContext&)>
+void run_pool(RunContext& context) {
+  if (!says_channels_last(context.node)) return run(context);
+  std::vector<TensorView> inputs(context.inputs.begin(), context.inputs.end());
+  inputs[0].layout = Layout::kPlain;
+  inputs[0].data = context.scratch + context.plan_as<PoolPlan>().said_at;
+  convert_layout(context.inputs[0], inputs[0]);
+  TensorView output = context.outputs[0];
+  output.layout = Layout::kPlain;
+  output.data = inputs[0].as<uint8_t>() + inputs[0].size();
+  RunContext said{context.node,   context.opset, inputs,          {&output, 1},
+                  context.packed, context.plan,  context.scratch, context.host};
+  run(said);
+  convert_layout(output, context.outputs[0]);
+}
+
 void infer_average(InferContext& context) {
-  check_layout(context.node);
-  const auto& input = context.dims(0);
-  if (!input || input->size() < 3) return context.set_output(0, context.dtype(0), std::nullopt);
-  const WindowSpec spec = read_window(context.node, input->size() - 2);
-  context.set_output(0, context.dtype(0), window_output_dims(spec, *input, (*input)[1]));
+  if (!context.dims(0) || context.dims(0)->size() < 3) {
+    return context.set_output(0, context.dtype(0), std::nullopt);
+  }
+  const Dims input = channels_second(context.node, *context.dims(0));
+  const WindowSpec spec = read_window(context.node, input.size() - 2);
+  Dims dims = channels_as_said(context.node, window_output_dims(spec, input, input[1]));
+  context.set_output(0, context.dtype(0), std::optional(std::move(dims)));
 }
 
 void infer_global(InferContext& context) {
-  check_layout(context.node);
   std::optional<Dims> dims = context.dims(0);
-  for (size_t d = 2; dims && d < dims->size(); ++d) (*dims)[d] = Dim{1, {}};
+  const size_t first = says_channels_last(context.node) ? 1 : 2;
+  for (size_t i = 2; dims && i < dims->size(); ++i) (*dims)[first + i - 2] = Dim{1, {}};
   context.set_output(0, context.dtype(0), std::move(dims));
 }
 
@@ -169,12 +211,13 @@ std::vector<OpDef> qlinear_pool_rows() {
                 .layout = LayoutRule::kChannelsLast,
                 .infer = infer_average,
                 .plan = plan_average,
-                .run = run_average};
+                .run = run_pool<run_average>,
+                .needs_constant = needs_parameters};
   OpDef global = average;
   global.op_type = "QLinearGlobalAveragePool";
   global.infer = infer_global;
   global.plan = plan_global;
-  global.run = run_global;
+  global.run = run_pool<run_global>;
   return {std::move(average), std::move(global)};
 }
 

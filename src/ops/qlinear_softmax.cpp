@@ -96,7 +96,8 @@ std::vector<OpDef> qlinear_softmax_rows() {
            .inputs = {Role::kActivation, Role::kParameter},
            .infer = infer_softmax,
            .plan = plan_softmax,
-           .run = run_softmax}};
+           .run = run_softmax,
+           .needs_constant = needs_parameters}};
 }
 
 }  // namespace eightfold

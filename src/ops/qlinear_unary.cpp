@@ -54,7 +54,8 @@ std::vector<OpDef> qlinear_unary_rows() {
                     .aliasing = Aliasing::kInPlace,
                     .infer = infer_unary,
                     .plan = plan_unary,
-                    .run = run_unary});
+                    .run = run_unary,
+                    .needs_constant = needs_parameters});
   }
   return rows;
 }

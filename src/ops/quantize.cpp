@@ -1,8 +1,9 @@
 // QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear: the edges between float and integers.
-// Source: ONNX operators of these names, opsets 10 to 25 (blocked quantization, types of two bits
-// and float8 are refused).
+// Source: ONNX operators of these names, opsets 10 to 25 (types of two bits and float8 are refused)
+// and com.microsoft.
 //
 //   q = clamp(round_half_even(x / scale) + zero_point)        x = (q - zero_point) * scale
+// with one scale, one per index of an axis, or one per block of elements along an axis.
 #include <algorithm>
 #include <limits>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
 #include "ops/families.h"
+#include "ops/qlinear_matmul.h"
 #include "ops/quantized_operands.h"
 #include "ops/strides.h"
 
@@ -29,36 +31,59 @@ DType quantized_dtype(const Node& node, DType zero_point) {
   return named == DType::kUndefined ? DType::kUint8 : named;
 }
 
-// Runs of elements that share a scale: [outer][channels][inner] in memory order.
+// Which scale belongs to which elements: the axes in memory order, the stride of the scales along
+// each and the elements of each that share one. Trailing axes without scales are one run.
 struct Runs {
-  int64_t outer = 1, channels = 1, inner = 1;
+  Shape dims, strides, blocks;
+  int64_t inner = 1;
+
+  void add(int64_t dim, int64_t stride, int64_t block) {
+    dims.push_back(dim);
+    strides.push_back(stride);
+    blocks.push_back(block);
+  }
+  void merge_tail() {
+    while (!dims.empty() && strides.back() == 0) {
+      inner *= dims.back();
+      dims.pop_back();
+      strides.pop_back();
+      blocks.pop_back();
+    }
+  }
 };
+
+[[noreturn]] void refuse_scales(const PlanContext& context, size_t axis) {
+  context.fail(ErrorCode::kInvalidShape, "scales of shape " + shape_text(context.inputs[1].shape) +
+                                             " along axis " + std::to_string(axis) + " of " +
+                                             shape_text(context.inputs[0].shape));
+}
 
 Runs runs_of(const PlanContext& context) {
   const TensorInfo& x = context.inputs[0];
-  const TensorInfo& scale = context.inputs[1];
-  const Shape memory = physical_shape(x.shape, x.layout);
-  const int64_t count = element_count(scale.shape);
-  if (count == 1) return {1, 1, element_count(x.shape)};
-  if (scale.shape.size() != 1) {
-    context.fail(ErrorCode::kUnsupportedModel, "a scale of shape " + shape_text(scale.shape),
-                 "blocked quantization is not supported; use one scale per axis index");
+  const Shape& scale = context.inputs[1].shape;
+  const int64_t block = context.node.int_attribute("block_size", 0);
+  Runs runs;
+  if (block == 0 && element_count(scale) == 1) {
+    runs.inner = element_count(x.shape);
+    return runs;
   }
-  const size_t logical =
-      checked_axis(context, context.node.int_attribute("axis", 1), x.shape.size());
-  const size_t axis = physical_axis(logical, memory.size(), x.layout);
-  if (memory[axis] != count) {
-    context.fail(ErrorCode::kInvalidShape, std::to_string(count) + " scales for axis " +
-                                               std::to_string(logical) + " of " +
-                                               shape_text(x.shape));
+  const size_t rank = x.shape.size();
+  const size_t axis = checked_axis(context, context.node.int_attribute("axis", 1), rank);
+  Shape expected = block > 0 ? x.shape : Shape{x.shape[axis]};
+  if (block > 0) expected[axis] = (x.shape[axis] + block - 1) / block;
+  if (block < 0 || scale != expected) refuse_scales(context, axis);
+  for (size_t d : physical_order(rank, x.layout)) {
+    if (block == 0) {
+      runs.add(x.shape[d], d == axis ? 1 : 0, 1);
+    } else {
+      runs.add(x.shape[d], product(scale, d + 1, rank), d == axis ? block : 1);
+    }
   }
-  return {product(memory, 0, axis), count, product(memory, axis + 1, memory.size())};
+  runs.merge_tail();
+  return runs;
 }
 
 void check_parameters(const PlanContext& context) {
-  if (context.node.int_attribute("block_size", 0) != 0) {
-    context.fail(ErrorCode::kUnsupportedModel, "blocked quantization is not supported");
-  }
   if (context.inputs[1].dtype != DType::kFloat32) {
     context.fail(ErrorCode::kInvalidType,
                  "a scale of type " + std::string(dtype_name(context.inputs[1].dtype)));
@@ -83,21 +108,35 @@ int32_t integer_at(const TensorView& view, int64_t i) {
   }
 }
 
-int32_t zero_at(const RunContext& context, int64_t channel) {
-  return context.has_input(2) ? integer_at(context.inputs[2], channel) : 0;
+int32_t zero_at(const RunContext& context, int64_t scale) {
+  return context.has_input(2) ? integer_at(context.inputs[2], scale) : 0;
 }
 
 // Calls run(first element, count, scale, zero point) for every run in memory order.
 template <typename F>
 void for_each_run(const RunContext& context, F&& run) {
   const auto& runs = context.plan_as<Runs>();
-  const float* scale = context.inputs[1].as<float>();
+  const float* scales = context.inputs[1].as<float>();
   int64_t at = 0;
-  for (int64_t o = 0; o < runs.outer; ++o) {
-    for (int64_t c = 0; c < runs.channels; ++c, at += runs.inner) {
-      run(at, runs.inner, scale[c], zero_at(context, c));
+  const auto call = [&](int64_t count, int64_t scale) {
+    run(at, count, scales[scale], zero_at(context, scale));
+    at += count;
+  };
+  const size_t axes = runs.dims.size();
+  if (axes == 0) return call(runs.inner, 0);
+  const auto walk = [&](const auto& self, size_t axis, int64_t scale) -> void {
+    const bool last = axis + 1 == axes;
+    const int64_t dim = runs.dims[axis], block = runs.blocks[axis];
+    for (int64_t i = 0; i < dim; i += last ? block : 1) {
+      const int64_t here = scale + i / block * runs.strides[axis];
+      if (last) {
+        call(std::min(block, dim - i) * runs.inner, here);
+      } else {
+        self(self, axis + 1, here);
+      }
     }
-  }
+  };
+  walk(walk, 0, 0);
 }
 
 // ---------------------------------------------------------------- QuantizeLinear
@@ -215,14 +254,7 @@ OpState plan_dynamic(PlanContext& context) {
 void run_dynamic(RunContext& context) {
   const int64_t n = context.inputs[0].size();
   const float* x = context.inputs[0].as<float>();
-  float low = 0, high = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    low = std::min(low, x[i]);
-    high = std::max(high, x[i]);
-  }
-  const float scale = low == high ? 1.0f : (high - low) / 255.0f;
-  const float zero = round_half_even(std::clamp(0.0f - low / scale, 0.0f, 255.0f));
-  const auto zero_point = static_cast<int32_t>(zero);
+  const auto [scale, zero_point] = dynamic_range(x, n);
   select<QuantizeInt8>()->run(x, n, scale,
                               {context.outputs[0].data, DType::kUint8, zero_point, 0, 255});
   if (context.has_output(1)) *context.outputs[1].as<float>() = scale;
@@ -231,34 +263,50 @@ void run_dynamic(RunContext& context) {
 
 }  // namespace
 
+DynamicRange dynamic_range(const float* x, int64_t n) {
+  float low = 0, high = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    low = std::min(low, x[i]);
+    high = std::max(high, x[i]);
+  }
+  const float scale = low == high ? 1.0f : (high - low) / 255.0f;
+  const float zero = round_half_even(std::clamp(0.0f - low / scale, 0.0f, 255.0f));
+  return {scale, static_cast<int32_t>(zero)};
+}
+
 std::vector<OpDef> quantize_ops() {
-  return {{.domain = "",
-           .op_type = "QuantizeLinear",
-           .since = 10,
-           .inputs = {Role::kActivation, Role::kParameter, Role::kParameter},
-           .layout = LayoutRule::kFollow,
-           .infer = infer_quantize,
-           .plan = plan_quantize,
-           .run = run_quantize,
-           .observation = {Observation::kNotObserved}},
-          {.domain = "",
-           .op_type = "DequantizeLinear",
-           .since = 10,
-           .inputs = {Role::kActivation, Role::kParameter, Role::kParameter},
-           .layout = LayoutRule::kFollow,
-           .infer = infer_dequantize,
-           .plan = plan_dequantize,
-           .run = run_dequantize,
-           .observation = {Observation::kSameAsInput}},
-          {.domain = "",
-           .op_type = "DynamicQuantizeLinear",
-           .since = 11,
-           .inputs = {Role::kActivation},
-           .layout = LayoutRule::kFollow,
-           .infer = infer_dynamic,
-           .plan = plan_dynamic,
-           .run = run_dynamic,
-           .observation = {Observation::kNotObserved}}};
+  const OpDef quantize{.domain = "",
+                       .op_type = "QuantizeLinear",
+                       .since = 10,
+                       .inputs = {Role::kActivation, Role::kParameter, Role::kParameter},
+                       .layout = LayoutRule::kFollow,
+                       .infer = infer_quantize,
+                       .plan = plan_quantize,
+                       .run = run_quantize,
+                       .observation = {Observation::kNotObserved}};
+  OpDef dequantize = quantize;
+  dequantize.op_type = "DequantizeLinear";
+  dequantize.infer = infer_dequantize;
+  dequantize.plan = plan_dequantize;
+  dequantize.run = run_dequantize;
+  dequantize.observation = {Observation::kSameAsInput};
+  std::vector<OpDef> rows{quantize, dequantize};
+  // The same, from the time when ONNX had 8 bits alone.
+  for (OpDef row : {quantize, dequantize}) {
+    row.domain = kMicrosoftDomain;
+    row.since = 1;
+    rows.push_back(row);
+  }
+  rows.push_back({.domain = "",
+                  .op_type = "DynamicQuantizeLinear",
+                  .since = 11,
+                  .inputs = {Role::kActivation},
+                  .layout = LayoutRule::kFollow,
+                  .infer = infer_dynamic,
+                  .plan = plan_dynamic,
+                  .run = run_dynamic,
+                  .observation = {Observation::kNotObserved}});
+  return rows;
 }
 
 }  // namespace eightfold

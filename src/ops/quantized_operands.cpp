@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/nibble.h"
+#include "ops/half.h"
 
 namespace eightfold {
 namespace {
@@ -33,19 +34,26 @@ const Tensor& constant_input(const Node& node, std::span<const Tensor* const> co
 }
 
 std::vector<float> scales_of(const Tensor& tensor) {
-  if (tensor.dtype() != DType::kFloat32 || tensor.size() == 0) {
+  std::vector<float> scales;
+  if (tensor.dtype() == DType::kFloat32) {
+    const auto data = tensor.data<float>();
+    scales.assign(data.begin(), data.end());
+  } else if (tensor.dtype() == DType::kFloat16) {
+    const auto* data = static_cast<const uint16_t*>(tensor.raw());
+    for (int64_t i = 0; i < tensor.size(); ++i) scales.push_back(half_to_float(data[i]));
+  }
+  if (scales.empty()) {
     throw Error(ErrorCode::kInvalidType, "a scale of type " +
                                              std::string(dtype_name(tensor.dtype())) + " and " +
                                              std::to_string(tensor.size()) + " elements");
   }
-  const auto data = tensor.data<float>();
-  for (float scale : data) {
+  for (float scale : scales) {
     if (!(scale > 0) || !std::isfinite(scale)) {
       throw Error(ErrorCode::kInvalidData, "a scale is " + std::to_string(scale),
                   "scales must be positive and finite");
     }
   }
-  return {data.begin(), data.end()};
+  return scales;
 }
 
 }  // namespace

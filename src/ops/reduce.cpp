@@ -159,7 +159,9 @@ void reduce(const RunContext& context, const Fold& fold) {
   const bool flips =
       x.dtype == DType::kUint64 && (fold.join == Join::kMax || fold.join == Join::kMin);
   auto* sums = reinterpret_cast<A*>(context.scratch);
-  std::fill_n(sums, plan.outputs, start_of<A>(fold.join));
+  A start = start_of<A>(fold.join);
+  if (y.dtype == DType::kBool) start = std::clamp(start, A{0}, A{1});
+  std::fill_n(sums, plan.outputs, start);
   const int64_t step = plan.rows.row_stride(0);
   Piece<A> piece;
   plan.rows.for_each_row([&](int64_t from, const int64_t* to) {

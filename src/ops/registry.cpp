@@ -12,8 +12,9 @@ namespace {
 std::vector<OpDef> collect() {
   std::vector<OpDef> rows;
   const auto key = [](const OpDef& row) { return std::tuple(row.domain, row.op_type, row.since); };
-  for (auto* family : {conv_ops, linear_ops, pool_ops, norm_ops, elementwise_ops, activation_ops,
-                       shape_ops, reduce_ops, quantize_ops, qlinear_ops}) {
+  for (auto* family : {conv_ops, linear_ops, attention_ops, pool_ops, norm_ops, elementwise_ops,
+                       activation_ops, shape_ops, reduce_ops, image_ops, control_ops, recurrent_ops,
+                       composed_ops, quantize_ops, qlinear_ops}) {
     for (const OpDef& row : family()) {
       rows.insert(std::ranges::upper_bound(rows, key(row), {}, key), row);
     }

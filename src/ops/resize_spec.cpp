@@ -12,6 +12,12 @@ namespace {
 // Position in the input of output position i, in float32 as ONNX Runtime computes it.
 float source(const ResizeSpec& spec, const ResizeAxis& axis, int64_t i) {
   const auto x = static_cast<float>(i);
+  if (spec.crops()) {
+    const auto last = static_cast<float>(axis.in - 1);
+    if (axis.out == 1) return 0.5f * (axis.start + axis.end) * last;
+    return axis.start * last +
+           x * (axis.end - axis.start) * last / static_cast<float>(axis.out - 1);
+  }
   if (axis.scale == 1.0f && spec.coordinates != "align_corners") return x;
   if (spec.coordinates == "asymmetric") return x / axis.scale;
   if (spec.coordinates == "align_corners") {
@@ -37,13 +43,17 @@ int64_t nearest(const ResizeSpec& spec, float at) {
   return static_cast<int64_t>(std::ceil(at - 0.5f));  // round_prefer_floor
 }
 
+bool looks_outside(const ResizeSpec& spec, const ResizeAxis& axis, float at) {
+  return spec.crops() && !(at >= 0 && at <= static_cast<float>(axis.in - 1));
+}
+
+}  // namespace
+
 float cubic_weight(float a, float distance) {
   const float d = std::fabs(distance);
   if (d <= 1) return ((a + 2) * d - (a + 3)) * d * d + 1;
   return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0;
 }
-
-}  // namespace
 
 ResizeSpec resize_spec(const Node& node, int64_t opset) {
   ResizeSpec spec;
@@ -54,27 +64,24 @@ ResizeSpec resize_spec(const Node& node, int64_t opset) {
   spec.nearest = old ? "floor" : node.string_attribute("nearest_mode", "round_prefer_floor");
   spec.cubic_a = node.float_attribute("cubic_coeff_a", -0.75f);
   spec.exclude_outside = node.int_attribute("exclude_outside", 0) != 0;
+  spec.antialias = node.int_attribute("antialias", 0) != 0;
+  spec.outside = node.float_attribute("extrapolation_value", 0.0f);
   const bool known_mode = spec.mode == "nearest" || spec.mode == "linear" ||
                           spec.mode == "bilinear" || spec.mode == "cubic";
-  if (!known_mode || spec.coordinates == "tf_crop_and_resize" ||
-      node.int_attribute("antialias", 0) != 0) {
-    throw Error(ErrorCode::kUnsupportedOp,
-                !known_mode ? "mode '" + spec.mode + "'"
-                : node.int_attribute("antialias", 0) != 0
-                    ? "antialias"
-                    : "coordinate_transformation_mode tf_crop_and_resize")
-        .at(node.name, node.op_type);
+  if (!known_mode) {
+    throw Error(ErrorCode::kUnsupportedOp, "mode '" + spec.mode + "'").at(node.name, node.op_type);
   }
   return spec;
 }
 
 std::vector<ResizeAxis> resize_axes(const Node& node, std::span<const int64_t> input,
-                                    std::span<const float> scales, std::span<const int64_t> sizes) {
+                                    std::span<const float> scales, std::span<const int64_t> sizes,
+                                    std::span<const float> roi) {
   const auto fail = [&](std::string message) {
     return Error(ErrorCode::kInvalidShape, std::move(message)).at(node.name, node.op_type);
   };
   std::vector<ResizeAxis> axes;
-  for (int64_t dim : input) axes.push_back({dim, dim, 1});
+  for (int64_t dim : input) axes.push_back({dim, dim});
   std::vector<int64_t> which = node.ints_attribute("axes");
   if (which.empty()) {
     for (size_t i = 0; i < input.size(); ++i) which.push_back(static_cast<int64_t>(i));
@@ -100,6 +107,10 @@ std::vector<ResizeAxis> resize_axes(const Node& node, std::span<const int64_t> i
   }
   for (size_t i = 0; i < which.size(); ++i) {
     ResizeAxis& axis = axes[static_cast<size_t>(which[i])];
+    if (roi.size() == 2 * which.size()) {
+      axis.start = roi[i];
+      axis.end = roi[i + which.size()];
+    }
     const auto extent = static_cast<float>(axis.in);
     if (!sizes.empty() && common == 0) {
       axis.out = sizes[i];
@@ -118,44 +129,40 @@ std::vector<ResizeAxis> resize_axes(const Node& node, std::span<const int64_t> i
 std::vector<int64_t> nearest_indices(const ResizeSpec& spec, const ResizeAxis& axis) {
   std::vector<int64_t> indices;
   for (int64_t i = 0; i < axis.out; ++i) {
-    const int64_t at =
-        axis.scale == 1.0f && axis.in == axis.out ? i : nearest(spec, source(spec, axis, i));
-    indices.push_back(std::clamp<int64_t>(at, 0, axis.in - 1));
+    const float at = axis.kept(spec.crops()) ? static_cast<float>(i) : source(spec, axis, i);
+    const bool outside = looks_outside(spec, axis, at);
+    indices.push_back(outside ? kFill : std::clamp<int64_t>(nearest(spec, at), 0, axis.in - 1));
   }
   return indices;
 }
 
-ResizeTaps linear_taps(const ResizeSpec& spec, const ResizeAxis& axis) {
-  ResizeTaps taps{2, {}, {}};
+// A filter that shrinks is as much wider with antialias: its argument is scaled.
+ResizeTaps filter_taps(const ResizeSpec& spec, const ResizeAxis& axis) {
+  const bool cubic = spec.mode == "cubic";
+  const float narrow = spec.antialias ? std::min(axis.scale, 1.0f) : 1.0f;
+  const auto reach = static_cast<int64_t>(std::ceil((cubic ? 2.0f : 1.0f) / narrow));
+  const bool excludes = spec.exclude_outside && (cubic || spec.antialias);
+  ResizeTaps taps{2 * reach, {}, {}};
+  std::vector<float> weights(static_cast<size_t>(taps.taps));
   for (int64_t i = 0; i < axis.out; ++i) {
-    const float at = std::clamp(source(spec, axis, i), 0.0f,
-                                static_cast<float>(std::max<int64_t>(0, axis.in - 1)));
-    const auto low = static_cast<int64_t>(at);
-    const float part = at - static_cast<float>(low);
-    taps.indices.insert(taps.indices.end(), {low, std::min(low + 1, axis.in - 1)});
-    taps.weights.insert(taps.weights.end(), {1 - part, part});
-  }
-  return taps;
-}
-
-ResizeTaps cubic_taps(const ResizeSpec& spec, const ResizeAxis& axis) {
-  ResizeTaps taps{4, {}, {}};
-  for (int64_t i = 0; i < axis.out; ++i) {
-    const float at = source(spec, axis, i);
-    const auto low = static_cast<int64_t>(std::floor(at));
-    float weights[4], sum = 0;
-    for (int64_t t = 0; t < 4; ++t) {
-      const int64_t index = low - 1 + t;
-      const bool outside = index < 0 || index >= axis.in;
-      weights[t] = outside && spec.exclude_outside
-                       ? 0
-                       : cubic_weight(spec.cubic_a, at - static_cast<float>(index));
-      sum += weights[t];
-      taps.indices.push_back(std::clamp<int64_t>(index, 0, axis.in - 1));
+    float at = source(spec, axis, i);
+    const bool outside = looks_outside(spec, axis, at);
+    if (outside || (!cubic && !spec.antialias)) {
+      at = at > 0 ? std::min(at, static_cast<float>(axis.in - 1)) : 0.0f;
     }
-    for (float weight : weights) {
-      taps.weights.push_back(spec.exclude_outside ? weight / sum : weight);
+    const int64_t low = static_cast<int64_t>(std::floor(at)) - reach + 1;
+    float sum = 0;
+    for (int64_t t = 0; t < taps.taps; ++t) {
+      const int64_t index = low + t;
+      const float distance = narrow * (at - static_cast<float>(index));
+      float weight =
+          cubic ? cubic_weight(spec.cubic_a, distance) : std::max(0.0f, 1 - std::fabs(distance));
+      if (excludes && (index < 0 || index >= axis.in)) weight = 0;
+      sum += weights[static_cast<size_t>(t)] = weight;
+      taps.indices.push_back(outside ? kFill : std::clamp<int64_t>(index, 0, axis.in - 1));
     }
+    const bool normalizes = excludes || spec.antialias;
+    for (float weight : weights) taps.weights.push_back(normalizes ? weight / sum : weight);
   }
   return taps;
 }

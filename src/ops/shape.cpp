@@ -1,7 +1,10 @@
 // The rows of operators that move data without computing: reshaping, joining, cutting, gathering.
 // They are generic in the element size, so int8 data passes through them as it is.
 #include "ops/families.h"
+#include "ops/random.h"
+#include "ops/shape_pick.h"
 #include "ops/shape_rows.h"
+#include "ops/spectral.h"
 
 namespace eightfold {
 
@@ -75,6 +78,9 @@ std::vector<OpDef> shape_ops() {
   add_repeat_rows(rows);
   add_create_rows(rows);
   add_resize_rows(rows);
+  add_pick_rows(rows);
+  add_random_rows(rows);
+  add_spectral_rows(rows);
   return rows;
 }
 

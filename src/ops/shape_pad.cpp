@@ -118,12 +118,61 @@ void run_pad(RunContext& context) {
                   context.outputs[0].data, fill);
 }
 
+// ---- CenterCropPad: the middle of an axis, or the axis in the middle of zeros
+// The extent of every axis; unknown while the input is.
+std::optional<Shape> centered_shape(const InferContext& context, const Shape& shape) {
+  const auto wanted = context.constant_ints(1);
+  if (!wanted) return std::nullopt;
+  const std::vector<int64_t> axes = context.node.ints_attribute("axes");
+  if (wanted->size() != (axes.empty() ? shape.size() : axes.size())) {
+    context.fail(ErrorCode::kInvalidShape, std::to_string(wanted->size()) + " extents");
+  }
+  Shape result = shape;
+  for (size_t i = 0; i < wanted->size(); ++i) {
+    if ((*wanted)[i] < 0) context.fail(ErrorCode::kInvalidShape, "an extent is negative");
+    result[axes.empty() ? i : checked_axis(context, axes[i], shape.size())] = (*wanted)[i];
+  }
+  return result;
+}
+
+void infer_center(InferContext& context) {
+  const auto shape = known_shape(context.input(0));
+  const auto result = shape ? centered_shape(context, *shape) : std::nullopt;
+  if (!result) return context.set_output(0, context.dtype(0), std::nullopt);
+  context.set_output(0, context.dtype(0), *result);
+}
+
+OpState plan_center(PlanContext& context) {
+  const Shape &x = context.inputs[0].shape, &y = context.outputs[0].shape;
+  std::vector<std::vector<int64_t>> maps(x.size());
+  for (size_t axis = 0; axis < x.size(); ++axis) {
+    const bool crops = x[axis] > y[axis];
+    const int64_t shift = crops ? (x[axis] - y[axis]) / 2 : -((y[axis] - x[axis]) / 2);
+    for (int64_t i = 0; i < y[axis]; ++i) {
+      maps[axis].push_back(source_index("constant", i + shift, x[axis]));
+    }
+  }
+  return std::make_shared<const MappedCopy>(
+      make_mapped_copy(context.inputs[0], context.outputs[0], maps));
+}
+
+void run_center(RunContext& context) {
+  const TensorView& x = context.inputs[0];
+  const uint64_t zero = 0;
+  run_mapped_copy(context.plan_as<MappedCopy>(), element_bytes(context, x.dtype), x.data,
+                  context.outputs[0].data, &zero);
+}
+
 }  // namespace
 
 void add_pad_rows(std::vector<OpDef>& rows) {
   rows.push_back(moving_row("Pad", 1, kLatestOpset, infer_pad, plan_pad, run_pad));
   rows.back().inputs = {Role::kActivation, Role::kShape, Role::kParameter, Role::kShape};
   rows.back().layout = LayoutRule::kFollow;
+  OpDef center =
+      moving_row("CenterCropPad", 18, kLatestOpset, infer_center, plan_center, run_center);
+  center.quantized = {};  // zeros are not the integer 0
+  rows.push_back(std::move(center));
 }
 
 }  // namespace eightfold

@@ -1,5 +1,6 @@
 // Resize and Upsample. Nearest moves elements of any dtype; linear and cubic are separable and
 // computed axis by axis in float32.
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -23,6 +24,7 @@ ResizeInputs inputs_of(const Node& node, int64_t opset) {
 struct Request {
   std::vector<float> scales;
   std::vector<int64_t> sizes;
+  std::vector<float> roi;
 };
 
 // nullopt when an input is not known.
@@ -35,11 +37,17 @@ std::optional<Request> request(const Context& context) {
     if (!constant(at.sizes)) return std::nullopt;
     result.sizes = integers(constant(at.sizes));
   }
+  const auto floats = [&](size_t i, std::vector<float>& list) {
+    const Tensor* tensor = constant(i);
+    if (!tensor) return false;
+    const auto values = tensor->template data<float>();
+    list.assign(values.begin(), values.end());
+    return true;
+  };
+  const bool crops = resize_spec(context.node, context.opset).crops();
+  if (crops && context.has_input(1) && !floats(1, result.roi)) return std::nullopt;
   if (context.has_input(at.scales)) {
-    const Tensor* scales = constant(at.scales);
-    if (!scales) return std::nullopt;
-    const auto values = scales->template data<float>();
-    result.scales.assign(values.begin(), values.end());
+    if (!floats(at.scales, result.scales)) return std::nullopt;
   } else {
     result.scales = context.node.floats_attribute("scales");
   }
@@ -79,6 +87,7 @@ struct Pass {
 struct ResizePlan {
   MappedCopy nearest;
   std::vector<Pass> passes;
+  float outside = 0;
   size_t buffer_elements = 0;  // of each of the two intermediate buffers
 };
 
@@ -89,8 +98,9 @@ OpState plan_resize(PlanContext& context) {
   const TensorInfo& x = context.inputs[0];
   const TensorInfo& y = context.outputs[0];
   const std::vector<ResizeAxis> axes =
-      resize_axes(context.node, x.shape, wanted->scales, wanted->sizes);
+      resize_axes(context.node, x.shape, wanted->scales, wanted->sizes, wanted->roi);
   auto plan = std::make_shared<ResizePlan>();
+  plan->outside = spec.outside;
   if (spec.mode == "nearest") {
     std::vector<std::vector<int64_t>> maps;
     for (const ResizeAxis& axis : axes) maps.push_back(nearest_indices(spec, axis));
@@ -103,11 +113,9 @@ OpState plan_resize(PlanContext& context) {
   for (size_t axis : physical_order(x.shape.size(), x.layout)) {
     const ResizeAxis& extent = axes[axis];
     const size_t at = place++;
-    if (extent.in == extent.out && extent.scale == 1.0f) continue;
-    const bool cubic = spec.mode == "cubic";
+    if (extent.kept(spec.crops())) continue;
     plan->passes.push_back({product(memory, 0, at), extent.in, extent.out,
-                            product(memory, at + 1, memory.size()),
-                            cubic ? cubic_taps(spec, extent) : linear_taps(spec, extent)});
+                            product(memory, at + 1, memory.size()), filter_taps(spec, extent)});
     memory[at] = extent.out;
     plan->buffer_elements =
         std::max(plan->buffer_elements, static_cast<size_t>(element_count(memory)));
@@ -116,10 +124,14 @@ OpState plan_resize(PlanContext& context) {
   return plan;
 }
 
-void run_pass(const Pass& pass, const float* from, float* to) {
+void run_pass(const Pass& pass, float outside, const float* from, float* to) {
   for (int64_t o = 0; o < pass.outer; ++o) {
     const float* plane = from + o * pass.in * pass.inner;
     for (int64_t i = 0; i < pass.out; ++i, to += pass.inner) {
+      if (pass.taps.indices[static_cast<size_t>(i * pass.taps.taps)] == kFill) {
+        std::fill_n(to, pass.inner, outside);
+        continue;
+      }
       for (int64_t t = 0; t < pass.taps.taps; ++t) {
         const auto at = static_cast<size_t>(i * pass.taps.taps + t);
         const float weight = pass.taps.weights[at];
@@ -139,8 +151,9 @@ void run_resize(RunContext& context) {
   const TensorView& x = context.inputs[0];
   const TensorView& y = context.outputs[0];
   if (!plan.nearest.maps.empty()) {
-    const uint64_t unused = 0;
-    return run_mapped_copy(plan.nearest, element_bytes(context, x.dtype), x.data, y.data, &unused);
+    uint64_t fill = 0;  // in integers too: what is no float is not extrapolated
+    if (x.dtype == DType::kFloat32) copy_bytes(&fill, &plan.outside, sizeof(float));
+    return run_mapped_copy(plan.nearest, element_bytes(context, x.dtype), x.data, y.data, &fill);
   }
   if (plan.passes.empty()) return copy_bytes(y.data, x.data, view_bytes(x));
   float* buffers[2] = {reinterpret_cast<float*>(context.scratch),
@@ -148,7 +161,7 @@ void run_resize(RunContext& context) {
   const float* from = x.as<float>();
   for (size_t i = 0; i < plan.passes.size(); ++i) {
     float* to = i + 1 == plan.passes.size() ? y.as<float>() : buffers[i % 2];
-    run_pass(plan.passes[i], from, to);
+    run_pass(plan.passes[i], plan.outside, from, to);
     from = to;
   }
 }
@@ -158,9 +171,14 @@ void run_resize(RunContext& context) {
 void add_resize_rows(std::vector<OpDef>& rows) {
   for (auto [op_type, since] : {std::pair<std::string_view, int>{"Resize", 10}, {"Upsample", 7}}) {
     rows.push_back(moving_row(op_type, since, kLatestOpset, infer_resize, plan_resize, run_resize));
-    rows.back().inputs = {Role::kActivation, Role::kParameter, Role::kParameter, Role::kShape};
+    // The scales are floats, yet no quantity of the data.
+    rows.back().inputs = {Role::kActivation, Role::kShape};
     rows.back().layout = LayoutRule::kFollow;
     rows.back().floats = FloatTypes::kSingle;
+    rows.back().quantized = {QuantizedOperands::kUnary, kEightfoldDomain, "QLinearResize"};
+    rows.back().only_moves = [](const Node& node) {
+      return node.string_attribute("mode", "nearest") == "nearest";
+    };
   }
 }
 

@@ -209,6 +209,7 @@ OpDef view_row(std::string_view op_type, void (*infer)(InferContext&)) {
 void add_view_rows(std::vector<OpDef>& rows) {
   rows.push_back(view_row("Identity", infer_identity));
   rows.back().layout = LayoutRule::kFollow;
+  rows.back().takes_lists = true;
   rows.push_back(view_row("Dropout", infer_dropout));
   rows.back().layout = LayoutRule::kFollow;
   rows.back().run = run_dropout;

@@ -1,4 +1,5 @@
 // Softmax(x)[i] = exp(x[i] - max) / sum_j exp(x[j] - max);  LogSoftmax is its logarithm.
+// Hardmax is 1 at the first largest element, 0 elsewhere.
 // Until opset 12 the axes from `axis` on are one; from 13 on it is the axis alone.
 #include "ops/softmax.h"
 
@@ -18,6 +19,8 @@ struct Extent {
 };
 
 constexpr int kPerAxisSince = 13;
+// exp(x) is 0 in float32 below, and takes long to find out; masks are there.
+constexpr float kVanishes = -104.0f;
 
 OpState plan_softmax(PlanContext& context) {
   const Shape& shape = context.inputs[0].shape;
@@ -42,7 +45,7 @@ void normalize(const float* x, float* y, int64_t count, int64_t step) {
   float sum = 0;
   for (int64_t i = 0; i < count; ++i) {
     const float shifted = x[i * step] - largest;
-    const float power = std::exp(shifted);
+    const float power = shifted < kVanishes ? 0.0f : std::exp(shifted);
     sum += power;
     y[i * step] = kLog ? shifted : power;
   }
@@ -69,6 +72,21 @@ void run_softmax(RunContext& context) {
   }
 }
 
+void run_hardmax(RunContext& context) {
+  if (context.inputs[0].dtype != DType::kFloat32) refuse_dtype(context, context.inputs[0].dtype);
+  const Extent& extent = context.plan_as<Extent>();
+  for (int64_t i = 0; extent.count > 0 && i < extent.outer * extent.inner; ++i) {
+    const int64_t at = i / extent.inner * extent.count * extent.inner + i % extent.inner;
+    const float* x = context.inputs[0].as<float>() + at;
+    float* y = context.outputs[0].as<float>() + at;
+    int64_t largest = 0;
+    for (int64_t k = 1; k < extent.count; ++k) {
+      if (x[k * extent.inner] > x[largest * extent.inner]) largest = k;
+    }
+    for (int64_t k = 0; k < extent.count; ++k) y[k * extent.inner] = k == largest ? 1.0f : 0.0f;
+  }
+}
+
 OpDef softmax_row(std::string_view op_type, void (*run)(RunContext&), Observation observation) {
   OpDef row;
   row.op_type = op_type;
@@ -86,6 +104,7 @@ void add_softmax_rows(std::vector<OpDef>& rows) {
   rows.push_back(
       softmax_row("Softmax", run_softmax<false>, {Observation::kFixed, 1.0f / 256.0f, 0}));
   rows.push_back(softmax_row("LogSoftmax", run_softmax<true>, {}));
+  rows.push_back(softmax_row("Hardmax", run_hardmax, {Observation::kFixed, 1.0f / 255.0f, 0}));
 }
 
 }  // namespace eightfold

@@ -85,6 +85,28 @@ bool grid_sample_mode(const UpgradeSite& site) {
   return true;
 }
 
+// Before opset 21 scale and bias held one number per group; since then one per channel.
+bool group_norm_channels(const UpgradeSite& site) {
+  const auto& dims = site.graph.value(site.node().input(0)).type.dims;
+  const int64_t groups = site.node().int_attribute("num_groups", 0);
+  const bool known = dims && dims->size() > 1 && (*dims)[1].known() && groups > 0;
+  const int64_t channels = known ? (*dims)[1].value : 0;
+  if (!known || channels % groups != 0) site.refuse("GroupNormalization of unknown channels");
+  for (size_t i = 1; i < 3; ++i) {
+    const Tensor* given = site.graph.constant(site.node().input(i));
+    if (!given || given->dtype() != DType::kFloat32 || given->size() != groups) {
+      site.refuse("scale and bias of GroupNormalization must be constant float32, one per group");
+    }
+    std::vector<float> repeated;
+    for (const float value : given->data<float>()) {
+      repeated.insert(repeated.end(), static_cast<size_t>(channels / groups), value);
+    }
+    site.place_input(
+        i, site.constant(i == 1 ? "scale" : "bias", Tensor::of<float>({channels}, repeated)));
+  }
+  return true;
+}
+
 constexpr UpgradeStep kSteps[] = {
     {"BatchNormalization", 9, batch_norm_spatial},
     {"Scan", 9, refuse_step},
@@ -96,7 +118,7 @@ constexpr UpgradeStep kSteps[] = {
     {"BatchNormalization", 14, batch_norm_outputs},
     {"RoiAlign", 16, roi_align_mode},
     {"GridSample", 20, grid_sample_mode},
-    {"GroupNormalization", 21, refuse_step},
+    {"GroupNormalization", 21, group_norm_channels},
 };
 
 }  // namespace

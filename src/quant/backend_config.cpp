@@ -19,8 +19,8 @@ std::optional<Type> by_name(const std::array<std::string_view, n>& names, std::s
 constexpr std::array<std::string_view, 3> kObservationTypes{
     "OUTPUT_USE_DIFFERENT_OBSERVER_AS_INPUT", "OUTPUT_SHARE_OBSERVER_WITH_INPUT",
     "INPUT_OUTPUT_NOT_OBSERVED"};
-constexpr std::array<std::string_view, 3> kQuantizeWhens{"always", "input_quantized",
-                                                         "between_quantized"};
+constexpr std::array<std::string_view, 4> kQuantizeWhens{"always", "input_quantized",
+                                                         "between_quantized", "dynamic_alone"};
 
 // Module identities are compared as text, so they are kept in one spelling.
 std::string identity(std::string op) { return op.empty() ? op : plain_identity(std::move(op)); }

@@ -30,7 +30,10 @@ std::optional<ObservationType> observation_type_from_name(std::string_view name)
 enum class QuantizeWhen : uint8_t {
   kAlways = 0,            // as PyTorch does
   kInputQuantized = 1,    // some input of it comes in integers, or feeds an integer layer anyway
-  kBetweenQuantized = 2,  // the same, and where an operand is constant an integer layer follows
+  kBetweenQuantized = 2,  // the same, and integers lead from it to a layer after it
+  // Always; with parameters chosen in each run where it stands alone between float ops: a range
+  // that is just right, and a result that is not rounded.
+  kDynamicAlone = 3,
 };
 std::string_view quantize_when_name(QuantizeWhen when);
 std::optional<QuantizeWhen> quantize_when_from_name(std::string_view name);

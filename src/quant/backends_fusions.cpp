@@ -8,7 +8,7 @@ namespace {
 constexpr const char *kConv = "eightfold:Conv", *kTransposed = "eightfold:ConvTranspose";
 constexpr const char *kGemm = "eightfold:Gemm", *kAdd = "eightfold:Add", *kMul = "eightfold:Mul";
 
-// ConvTranspose has no integer kernel: its rows are for fusing alone.
+// ConvTranspose's rows are for fusing alone: ONNX Runtime has no integer kernel for it.
 constexpr Row kRows[] = {
     folded_row("Conv>BatchNormalization>Relu", "conv_bn_relu", kConv),
     folded_row("Conv>BatchNormalization", "conv_bn"),
@@ -44,6 +44,8 @@ constexpr Row kRows[] = {
     ops_row(kLayers, "MatMul>Relu MatMul>Clip"),
     folded_row("(Add,MatMul,*)", "matmul_add", "", "first"),
     folded_row("(Add,*,MatMul)", "matmul_add"),
+    folded_row("MatMul>BatchNormalization", "matmul_bn"),
+    folded_row("BatchNormalization>Conv", "bn_conv", "", "anchor"),
     folded_row("Pad>Conv Pad>eightfold:Conv", "pad_into_conv", "", "anchor"),
     folded_row("Pad>MaxPool Pad>AveragePool", "pad_into_pool", "", "anchor"),
 };

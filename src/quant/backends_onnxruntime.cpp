@@ -13,17 +13,18 @@ namespace {
 constexpr const char* kDTypes[kOnnxColumns] = {"W8 I8 DYN8 DYN16 F16 WOI8", "D8 DI8",
                                                "WO8 WO4 WOI8"};
 constexpr auto kBetween = QuantizeWhen::kBetweenQuantized;
+constexpr auto kAlone = QuantizeWhen::kDynamicAlone;
 constexpr auto kAfter = QuantizeWhen::kInputQuantized;
 
 constexpr Row kRewrites[] = {
-    folded_row("[HardSwish]", "hard_swish_as_products"),
+    folded_row("[HardSwish] [eightfold:HardSwish]", "hard_swish_as_products"),
     folded_row("[ReduceMean]", "reduce_mean_as_global_average_pool"),
     folded_row("[Sub]", "sub_const_as_add"),
 };
 constexpr Row kRows[] = {
-    ops_row(kLayers, "Conv eightfold:Conv Gemm eightfold:Gemm MatMul"),
-    ops_row(kOthers, "Add Mul eightfold:Add eightfold:Mul Concat Where", Trait::kOwn, kBetween),
-    ops_row(kOthers, "LeakyRelu Sigmoid Softmax AveragePool GlobalAveragePool", Trait::kOwn,
+    ops_row(kLayers, "Conv eightfold:Conv Gemm eightfold:Gemm MatMul", Trait::kOwn, kAlone),
+    ops_row(kOthers, "Add Mul eightfold:Add eightfold:Mul Where", Trait::kOwn, kBetween),
+    ops_row(kOthers, "Concat LeakyRelu Sigmoid Softmax AveragePool GlobalAveragePool", Trait::kOwn,
             kAfter),
     ops_row(kOthers,
             "MaxPool Reshape Flatten Squeeze Unsqueeze Transpose Slice Split Gather Expand "

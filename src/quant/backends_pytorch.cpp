@@ -90,8 +90,8 @@ constexpr Row kNativeRows[] = {
     ops_row(kBinary, "MatMul"),
     ops_row(kConcat, "Concat", Trait::kShare),
     ops_row(kOwn,
-            "Elu LeakyRelu HardSwish PRelu InstanceNormalization GroupNormalization Dropout "
-            "BatchNormalization BatchNormalization>Relu"),
+            "Elu LeakyRelu HardSwish eightfold:HardSwish PRelu InstanceNormalization "
+            "GroupNormalization Dropout BatchNormalization BatchNormalization>Relu"),
     ops_row(kFixed, "HardSigmoid Sigmoid Softmax", Trait::kFixed),
     ops_row(kFixed, "Tanh", Trait::kFixedTanh),
     ops_row(kShare,

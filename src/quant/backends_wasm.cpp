@@ -5,7 +5,7 @@
 //           products are exact
 //   turbo   uint8 in 0..127; the weights of each four bounded, so that sums of four are
 // In order of preference: a layer whose QConfig does not keep a bound runs by exact8's conditions
-// (performance.md 5.3). ConvTranspose has no int8 kernel: it is fused, and runs in float.
+// (performance.md 5.3).
 #include "quant/backends_families.h"
 #include "quant/backends_rows.h"
 
@@ -23,11 +23,17 @@ constexpr Columns kColumns[] = {
 };
 
 constexpr auto kBetween = QuantizeWhen::kBetweenQuantized;
+constexpr auto kAlone = QuantizeWhen::kDynamicAlone;
 constexpr auto kAfter = QuantizeWhen::kInputQuantized;
 constexpr Row kRows[] = {
-    ops_row(kLayers, "Conv eightfold:Conv Gemm eightfold:Gemm MatMul"),
-    ops_row(kOthers, "Add Mul eightfold:Add eightfold:Mul Concat", Trait::kOwn, kBetween),
-    ops_row(kOthers, "LeakyRelu Sigmoid AveragePool GlobalAveragePool", Trait::kOwn, kAfter),
+    ops_row(kLayers,
+            "Conv eightfold:Conv ConvTranspose eightfold:ConvTranspose Gemm eightfold:Gemm MatMul",
+            Trait::kOwn, kAlone),
+    ops_row(kOthers, "Add Mul eightfold:Add eightfold:Mul", Trait::kOwn, kBetween),
+    ops_row(kOthers,
+            "Concat LeakyRelu Sigmoid AveragePool GlobalAveragePool HardSwish eightfold:HardSwish "
+            "HardSigmoid PRelu BatchNormalization",
+            Trait::kOwn, kAfter),
     ops_row(kOthers,
             "Relu Clip MaxPool Reshape Flatten Squeeze Unsqueeze Transpose Slice Split Gather "
             "Expand Tile Pad DepthToSpace SpaceToDepth Resize Upsample Identity Dropout",

@@ -14,7 +14,9 @@ namespace {
 
 QuantizedOperands operands_of(const Graph& graph, NodeId id) {
   const OpDef* def = find_op(graph, graph.node(id));
-  return def ? def->quantized.operands : QuantizedOperands::kNone;
+  // The windows of a transposed convolution lie in its output: nothing here sums over them.
+  const bool transposes = graph.node(id).op_type == "ConvTranspose";
+  return def && !transposes ? def->quantized.operands : QuantizedOperands::kNone;
 }
 
 // A residual is added after the layer: its own error is none of the weight's.

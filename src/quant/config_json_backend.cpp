@@ -12,7 +12,7 @@ namespace {
 
 // ---------------------------------------------------------------- enums
 constexpr auto kLastObservation = ObservationType::kInputOutputNotObserved;
-constexpr auto kLastWhen = QuantizeWhen::kBetweenQuantized;
+constexpr auto kLastWhen = QuantizeWhen::kDynamicAlone;
 
 // All names of an enum, in the order of its enumerators.
 template <typename T, T last, std::string_view (*name)(T)>

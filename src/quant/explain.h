@@ -46,6 +46,10 @@ struct Explanation {
 Explanation explain(const Graph& graph, const QConfigMapping& mapping, const BackendConfig& backend,
                     const PrepareCustomConfig& custom = {});
 
+// For a model that is quantized already (has_pairs, or int8 operators): the nodes that run, and why
+// some of them are float. No backend and no mapping decide there.
+Explanation explain_file(const Graph& graph);
+
 std::string to_json(const Explanation& explanation, int indent = 2);
 // For a terminal: one block per node, what stays float first named by its reason.
 std::string to_text(const Explanation& explanation);

@@ -22,6 +22,7 @@ struct Row {
 };
 constexpr Row kRows[] = {
     {"QLinearConv", name<DenseInt8>, name<DepthwiseInt8>},
+    {"QLinearConvTranspose", name<DenseInt8>},
     {"QLinearConvAdd", name<DenseInt8>},
     {"QLinearMatMul", name<DenseInt8>},
     {"QGemm", name<DenseInt8>},
@@ -31,6 +32,10 @@ constexpr Row kRows[] = {
     {"QLinearMul", name<MulInt8>},
     {"QLinearSigmoid", table},
     {"QLinearLeakyRelu", table},
+    {"QLinearHardSwish", table},
+    {"QLinearHardSigmoid", table},
+    {"QLinearPRelu", table},
+    {"QLinearBatchNormalization", table},
     {"QLinearAveragePool", name<SumRowsInt8>},
     {"QLinearGlobalAveragePool", name<SumRowsInt8>},
     {"QuantizeLinear", name<QuantizeInt8>},

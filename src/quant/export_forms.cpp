@@ -6,7 +6,10 @@
 // onnxruntime fuses a Relu between op and Q only where Q's range already clips
 // there. Where it does not, the op gets a pair of its own with the same
 // parameters, which changes no number: clamping and rounding commute.
+#include <algorithm>
+
 #include "core/error.h"
+#include "ops/composed.h"
 #include "ops/op.h"
 #include "ops/upgrade.h"
 #include "quant/convert_pairs.h"
@@ -18,6 +21,7 @@ namespace eightfold {
 namespace {
 
 constexpr int64_t kPerAxisOpset = 13;
+constexpr std::string_view kHardSwish = "HardSwish";
 
 // op -> clamp -> Q, and nothing else reads the values between.
 struct ClampedGroup {
@@ -33,7 +37,7 @@ std::optional<ClampedGroup> clamped_group(Graph& graph, NodeId id) {
   if (!bounds || !producer || graph.user_count(input) != 1) return std::nullopt;
   const OpDef* def = find_op(graph, *producer);
   const bool has_integers = def && def->quantized.operands != QuantizedOperands::kNone &&
-                            def->quantized.operands != QuantizedOperands::kDirect;
+                            def->form(*producer).operands != QuantizedOperands::kDirect;
   std::string why;
   const auto output = quantized_operand(graph, graph.node(id).output(0), &why);
   if (!has_integers || !output) return std::nullopt;
@@ -89,9 +93,28 @@ void require_uint8_activations(const Graph& graph) {
   }
 }
 
-Graph raised(Graph graph) {
-  if (graph.opset() >= kPerAxisOpset) return graph;
-  return upgrade_opset(graph, kPerAxisOpset);
+// HardSwish is kept whole: it has integers of its own.
+void keep_hard_swish(Graph& graph) {
+  for (NodeId id : graph.nodes()) {
+    Node& node = graph.node(id);
+    if (node.is(kHardSwish, kEightfoldDomain)) node.domain.clear();
+  }
+}
+
+// The opset that the content needs.
+int64_t needed_opset(const Graph& graph) {
+  const bool has_hard_swish =
+      std::ranges::any_of(graph.nodes(), [&](NodeId id) { return graph.node(id).is(kHardSwish); });
+  return has_hard_swish ? composed_since(kHardSwish) : kPerAxisOpset;
+}
+
+Graph unfolded_and_raised(Graph graph, void (*settle)(Graph&)) {
+  keep_hard_swish(graph);
+  graph = unfold(graph);
+  settle(graph);
+  drop_unused_constants(graph);
+  const int64_t opset = needed_opset(graph);
+  return graph.opset() >= opset ? graph : upgrade_opset(graph, opset);
 }
 
 }  // namespace
@@ -101,17 +124,12 @@ Graph to_qdq(const Graph& quantized, Remarks*) {
     throw Error(ErrorCode::kInvalidState, "a lowered graph has no QDQ form any more",
                 "export the graph that convert returned");
   }
-  Graph graph = unfold(quantized);
-  settle_clamps(graph);
-  drop_unused_constants(graph);
-  return raised(std::move(graph));
+  return unfolded_and_raised(quantized, settle_clamps);
 }
 
 Graph to_qoperator(const Graph& lowered, Remarks*) {
   require_uint8_activations(lowered);
-  Graph graph = unfold(lowered);
-  drop_unused_constants(graph);
-  return raised(std::move(graph));
+  return unfolded_and_raised(lowered, [](Graph&) {});
 }
 
 }  // namespace eightfold

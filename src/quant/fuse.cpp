@@ -7,8 +7,9 @@
 #include <set>
 
 #include "ops/op.h"
+#include "ops/split_fused.h"
+#include "quant/cleanup/cleanup.h"
 #include "quant/data_inputs.h"
-#include "quant/fuse_cleanup.h"
 #include "quant/fuse_getters.h"
 #include "quant/fuse_inputs.h"
 #include "quant/fuse_module.h"
@@ -16,7 +17,6 @@
 #include "quant/fusing.h"
 #include "quant/unfold.h"
 #include "quant/widen_halves.h"
-#include "runtime/fold_constants.h"
 
 namespace eightfold {
 namespace {
@@ -27,8 +27,8 @@ constexpr std::string_view kFusedModule = "fused_module";
 std::vector<Fuser> all_fusers() {
   std::vector<Fuser> all{{kFusedModule, FuserPhase::kFold, nullptr, nullptr}};
   for (auto family :
-       {batch_norm_fusers, constant_fusers, matmul_fusers, pad_fusers, residual_fusers,
-        activation_fusers, hard_swish_fusers, reduce_mean_fusers, sub_fusers}) {
+       {batch_norm_fusers, norm_before_fusers, constant_fusers, matmul_fusers, pad_fusers,
+        residual_fusers, activation_fusers, hard_swish_fusers, reduce_mean_fusers, sub_fusers}) {
     for (const Fuser& fuser : family()) all.push_back(fuser);
   }
   return all;
@@ -124,11 +124,12 @@ struct Fusing::Impl {
        FuseCustomConfig custom_config)
       : graph(float_graph), backend(config), custom(std::move(custom_config)) {
     name_nodes(graph);
+    infer_types(graph);
+    split_fused(graph);
     settle_listed_weights(graph, &remarks);
     widen_halves(graph);
-    graph = fold_constants(graph);
-    remove_pass_throughs(graph);
     infer_types(graph);
+    clean_up(graph, backend, &remarks);
     const std::vector<Fuser> fusers = all_fusers();
     const std::set<std::string> callers(functions.begin(), functions.end());
     for (const BackendPatternConfig& pattern : backend.configs()) {

@@ -10,6 +10,7 @@
 #include "ops/op.h"
 #include "quant/convert_pairs.h"
 #include "quant/lower_dynamic.h"
+#include "quant/lower_foreign.h"
 #include "quant/lower_forms.h"
 #include "quant/route.h"
 
@@ -21,6 +22,7 @@ class Lowering {
   Lowering(Graph graph, Remarks* remarks) : graph_(std::move(graph)), remarks_(remarks) {}
 
   Graph run() {
+    if (graph_.stage == Stage::kFloat) graph_ = tidy_foreign(graph_);
     infer_types(graph_);
     normalize_pairs(graph_);
     drop_round_trips(graph_);
@@ -127,6 +129,11 @@ class Lowering {
 };
 
 }  // namespace
+
+bool has_pairs(const Graph& graph) {
+  return std::ranges::any_of(graph.nodes(),
+                             [&](NodeId id) { return is_dequantize(graph.node(id)); });
+}
 
 Graph lower(const Graph& quantized, Remarks* remarks) { return Lowering(quantized, remarks).run(); }
 

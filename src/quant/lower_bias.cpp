@@ -14,7 +14,12 @@ namespace {
 std::vector<float> sum_scales(const Graph& graph, const Group& group) {
   const std::span<const float> weight = graph.constant(group.inputs[1]->scale)->data<float>();
   std::vector<float> scales;
-  for (float scale : weight) scales.push_back(scale_of(graph, *group.inputs[0]) * scale);
+  // The weight of a transposed convolution has the channels of one group.
+  const Node& node = graph.node(group.node);
+  const bool repeats = node.op_type == "ConvTranspose" && weight.size() > 1;
+  for (int64_t g = repeats ? node.int_attribute("group", 1) : 1; g > 0; --g) {
+    for (float scale : weight) scales.push_back(scale_of(graph, *group.inputs[0]) * scale);
+  }
   return scales;
 }
 
@@ -31,11 +36,13 @@ bool scales_agree(std::span<const float> a, std::span<const float> b) {
   return true;
 }
 
-std::vector<float> dequantized_bias(const Tensor& data, std::span<const float> scales) {
+std::vector<float> dequantized_bias(const Tensor& data, std::span<const float> scales,
+                                    const std::vector<int32_t>& zeros) {
   const std::vector<int32_t> integers = integers_of(data);
   std::vector<float> bias(integers.size());
   for (size_t i = 0; i < bias.size(); ++i) {
-    bias[i] = dequantize(integers[i], scales[scales.size() == 1 ? 0 : i], 0);
+    bias[i] = dequantize(integers[i], scales[scales.size() == 1 ? 0 : i],
+                         zeros[zeros.size() == 1 ? 0 : i]);
   }
   return bias;
 }
@@ -56,16 +63,17 @@ std::optional<ValueId> integer_bias(Graph& graph, const Group& group, std::strin
   };
   if (const auto operand = dequantized_operand(graph, bias)) {
     const Tensor* data = graph.constant(operand->data);
+    const std::vector<int32_t> zeros = operand->zero_point == kNone
+                                           ? std::vector<int32_t>{0}
+                                           : integers_of(*graph.constant(operand->zero_point));
     const bool is_plain = data && operand->dtype == DType::kInt32 &&
-                          (operand->zero_point == kNone ||
-                           std::ranges::all_of(integers_of(*graph.constant(operand->zero_point)),
-                                               [](int32_t z) { return z == 0; }));
+                          std::ranges::all_of(zeros, [](int32_t z) { return z == 0; });
     const std::span<const float> own = graph.constant(operand->scale)->data<float>();
     const bool sized =
         data && (scales.size() == 1 || own.size() == 1 || own.size() == scales.size());
     if (is_plain && sized && scales_agree(own, scales)) return operand->data;
-    if (is_plain && (own.size() == 1 || static_cast<int64_t>(own.size()) == data->size())) {
-      return rewritten(dequantized_bias(*data, own));
+    if (data && (own.size() == 1 || static_cast<int64_t>(own.size()) == data->size())) {
+      return rewritten(dequantized_bias(*data, own, zeros));
     }
   } else if (const Tensor* values = graph.constant(bias);
              values && values->dtype() == DType::kFloat32 && values->size() > 1) {

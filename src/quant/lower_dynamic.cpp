@@ -97,7 +97,7 @@ std::optional<Form> form_of(Graph& graph, NodeId id, std::string* why) {
   const OpDef* def = find_op(graph, node);
   const auto operands = def ? def->quantized.operands : QuantizedOperands::kNone;
   Form form;
-  form.is_conv = operands == QuantizedOperands::kConv;
+  form.is_conv = operands == QuantizedOperands::kConv && node.op_type != "ConvTranspose";
   const bool is_matmul = operands == QuantizedOperands::kBinary && node.op_type == "MatMul";
   if (!form.is_conv && operands != QuantizedOperands::kGemm && !is_matmul) {
     *why = "the operator has no form with dynamic inputs";

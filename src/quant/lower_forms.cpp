@@ -13,6 +13,7 @@ void set_integer_type(Graph& graph, const Operand& operand) {
 // The float node's attributes without what the operand list or the clamp now says.
 Node int8_node(const Graph& graph, const Group& group) {
   const Node& source = graph.node(group.node);
+  const QuantizedForm form = group.def->form(source);
   Node node;
   node.name = source.name;
   node.doc_string = source.doc_string;
@@ -20,19 +21,18 @@ Node int8_node(const Graph& graph, const Group& group) {
   node.domain = source.domain;
   for (const Attribute& attribute : source.attributes) {
     const bool is_gone = (attribute.name.starts_with("activation") && !group.keeps_activation) ||
-                         (group.def->quantized.operands == QuantizedOperands::kGemm &&
+                         (form.operands == QuantizedOperands::kGemm &&
                           (attribute.name == "alpha" || attribute.name == "beta"));
     if (!is_gone) node.attributes.push_back(attribute);
   }
-  if (group.def->quantized.operands == QuantizedOperands::kDirect) {
+  if (form.operands == QuantizedOperands::kDirect) {
     if (node.domain == kEightfoldDomain)
       node.domain = plain_domain(graph, node.op_type).value_or("");
     return node;
   }
-  node.op_type = group.def->quantized.op_type;
-  node.domain = group.keeps_activation
-                    ? kEightfoldDomain
-                    : plain_domain(graph, node.op_type).value_or(group.def->quantized.domain);
+  node.op_type = form.op_type;
+  node.domain = group.keeps_activation ? kEightfoldDomain
+                                       : plain_domain(graph, node.op_type).value_or(form.domain);
   return node;
 }
 
@@ -42,7 +42,8 @@ bool emit_group(Graph& graph, const Group& group, std::string* why) {
   auto inputs = int8_inputs(graph, group, why);
   if (!inputs) return false;
   Node node = int8_node(graph, group);
-  const bool is_direct = group.def->quantized.operands == QuantizedOperands::kDirect;
+  const bool is_direct =
+      group.def->form(graph.node(group.node)).operands == QuantizedOperands::kDirect;
 
   const IntegerClamp clamp = integer_clamp(graph, group.clamp, group.output());
   const bool has_twin = !is_direct && find_op(kEightfoldDomain, node.op_type, 0);

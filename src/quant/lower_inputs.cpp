@@ -47,11 +47,18 @@ bool fits_weight(const Graph& graph, const Group& group, bool must_be_constant, 
 }
 
 // ---- one list per kind
-Inputs unary(Graph&, const Group& group, std::string* why) {
+Inputs unary(Graph& graph, const Group& group, std::string* why) {
   if (!all_per_tensor(group, 0, 1, why)) return std::nullopt;
   std::vector<ValueId> list;
   append(list, *group.inputs[0]);
   append_output(list, group);
+  for (ValueId parameter : graph.node(group.node).inputs().subspan(1)) {
+    if (parameter != kNone && !graph.constant(parameter)) {
+      *why = "its parameter '" + graph.value(parameter).name + "' is not a constant";
+      return std::nullopt;
+    }
+    list.push_back(parameter);
+  }
   return list;
 }
 
@@ -191,7 +198,7 @@ Inputs direct(Graph& graph, const Group& group, std::string* why) {
 
 std::optional<std::vector<ValueId>> int8_inputs(Graph& graph, const Group& group,
                                                 std::string* why) {
-  switch (group.def->quantized.operands) {
+  switch (group.def->form(graph.node(group.node)).operands) {
     case QuantizedOperands::kUnary: return unary(graph, group, why);
     case QuantizedOperands::kBinary: return binary(graph, group, why);
     case QuantizedOperands::kConv: return conv(graph, group, why);

@@ -109,6 +109,20 @@ class Preparer {
       observation = kShare;
       if (std::string reason = reuse_input(id, plan); !reason.empty()) return reason;
     }
+    if (config.quantize_when == QuantizeWhen::kDynamicAlone && plan.anchor == id &&
+        mode_of(plan.qconfig) == QuantMode::kStatic && stands_alone(id)) {
+      const QConfig kept = plan.qconfig;
+      plan.qconfig.activation = named_qconfig("per_channel_dynamic_qconfig").activation;
+      if (std::string reason = decide_with(id, config, def, observation, plan); reason.empty()) {
+        return reason;
+      }
+      plan.qconfig = kept;
+    }
+    return decide_with(id, config, def, observation, plan);
+  }
+
+  std::string decide_with(NodeId id, const BackendPatternConfig& config, const OpDef* def,
+                          ObservationType observation, NodePlan& plan) {
     const int weight = weight_input(id, config, *def, plan.qconfig);
     plan.weight_input = weight;
     const QConfigUse use{plan.qconfig, weight >= 0, has_constant_bias(graph_, id, def)};
@@ -180,6 +194,13 @@ class Preparer {
     return {};
   }
 
+  // A layer with float ops before it and behind it, that would be static and is free to choose.
+  bool stands_alone(NodeId id) const {
+    if (!neighbours_.is_weighted(id) || !neighbours_.feeds_floats(id)) return false;
+    const ValueId data = graph_.node(id).input(0);
+    return !comes_in_integers(data) && graph_.value(data).producer() != kNone;
+  }
+
   bool is_quantized(NodeId id) const {
     const auto plan = model_.plans.find(id);
     return plan != model_.plans.end() && plan->second.quantized;
@@ -214,22 +235,19 @@ class Preparer {
 
   std::string why_neighbours_refuse(NodeId id, ObservationType observation, QuantizeWhen when,
                                     bool has_weight) const {
-    if (has_weight || when == QuantizeWhen::kAlways) return {};
+    if (has_weight || when == QuantizeWhen::kAlways || when == QuantizeWhen::kDynamicAlone)
+      return {};
     const std::vector<ValueId> data = data_inputs(graph_, id);
     if (observation == kShare) {
       if (comes_in_integers(data[0])) return {};
       return "its input '" + graph_.value(data[0]).name + "' is not quantized";
     }
-    bool from_integers = false, has_constant = false;
-    for (ValueId value : data) {
-      from_integers =
-          from_integers || comes_in_integers(value) || neighbours_.feeds_weighted(value);
-      has_constant = has_constant || graph_.constant(value) != nullptr;
-    }
+    const bool from_integers = std::ranges::any_of(data, [&](ValueId value) {
+      return comes_in_integers(value) || neighbours_.feeds_weighted(value);
+    });
     if (!from_integers) return "no input of it is quantized, so integers would gain nothing";
-    if (when == QuantizeWhen::kBetweenQuantized && has_constant &&
-        !neighbours_.reaches_weighted(id)) {
-      return "it scales or shifts a result by a constant, with no integer layer after it";
+    if (when == QuantizeWhen::kBetweenQuantized && !neighbours_.leads_to_layer(id)) {
+      return "no integer layer comes after it, so integers would lose precision and gain nothing";
     }
     return {};
   }

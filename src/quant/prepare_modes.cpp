@@ -32,8 +32,9 @@ std::string why_no_form(const Node& node, const OpDef* def, QuantMode mode, int 
            ", and it has no constant weight to quantize";
   }
   if (mode != QuantMode::kDynamic) return {};
-  const bool has_integers = def->quantized.operands == QuantizedOperands::kConv ||
-                            def->quantized.operands == QuantizedOperands::kGemm ||
+  const bool is_conv =
+      def->quantized.operands == QuantizedOperands::kConv && def->op_type != "ConvTranspose";
+  const bool has_integers = is_conv || def->quantized.operands == QuantizedOperands::kGemm ||
                             (def->quantized.operands == QuantizedOperands::kBinary && weight == 1);
   return has_integers ? std::string() : node.op_type + " has no form with dynamic inputs";
 }

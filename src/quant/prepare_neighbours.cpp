@@ -11,22 +11,35 @@ namespace eightfold {
 Neighbours::Neighbours(const Graph& graph, const PatternTable& patterns)
     : graph_(graph),
       weighted_(static_cast<size_t>(graph.node_slots())),
-      reaches_(static_cast<size_t>(graph.node_slots())) {
+      leads_(static_cast<size_t>(graph.node_slots())),
+      feeds_floats_(static_cast<size_t>(graph.node_slots())) {
+  // Layers, and what leads to one by way of integers.
+  std::vector<bool> carries(leads_.size());
   const auto nodes = graph.nodes();
   for (size_t i = nodes.size(); i-- > 0;) {
     const NodeId id = nodes[i];
     const OpDef* def = find_op(graph, graph.node(id));
-    weighted_[static_cast<size_t>(id)] = def != nullptr &&
-                                         constant_weight_input(graph, id, *def) >= 0 &&
-                                         patterns.single(id) != nullptr;
+    const bool is_known = def != nullptr && patterns.single(id) != nullptr;
+    const auto index = static_cast<size_t>(id);
+    weighted_[index] = is_known && constant_weight_input(graph, id, *def) >= 0;
+    const auto carries_on = [&](const Use& use) { return carries[static_cast<size_t>(use.node)]; };
     for (ValueId output : graph.node(id).outputs()) {
       if (output == kNone) continue;
-      for (const Use& use : graph.value(output).uses()) {
-        if (is_weighted(use.node) || reaches_weighted(use.node)) {
-          reaches_[static_cast<size_t>(id)] = true;
-        }
-      }
+      leads_[index] = leads_[index] || std::ranges::any_of(graph.value(output).uses(), carries_on);
     }
+    const auto outputs = graph.node(id).outputs();
+    feeds_floats_[index] = std::ranges::all_of(outputs, [&](ValueId output) {
+      if (output == kNone) return true;
+      const auto uses = graph.value(output).uses();
+      return !uses.empty() && !graph.is_output(output) &&
+             std::ranges::all_of(uses, [&](const Use& use) {
+               const BackendPatternConfig* reader = patterns.single(use.node);
+               return reader == nullptr || (reader->effective_observation_type() ==
+                                                ObservationType::kOutputShareObserverWithInput &&
+                                            feeds_floats(use.node));
+             });
+    });
+    carries[index] = is_known && (def->macs != nullptr || leads_[index]);
   }
 }
 

@@ -15,8 +15,11 @@ class Neighbours {
 
   // A layer with a weight that the backend can run on integers.
   bool is_weighted(NodeId node) const { return weighted_[static_cast<size_t>(node)]; }
-  // Such a layer comes later on some path from this node.
-  bool reaches_weighted(NodeId node) const { return reaches_[static_cast<size_t>(node)]; }
+  // A layer, or a product of two computed values, comes later on some path of operators that the
+  // backend can run on integers.
+  bool leads_to_layer(NodeId node) const { return leads_[static_cast<size_t>(node)]; }
+  // Float ops alone read what the node makes, be it behind ops that only move it.
+  bool feeds_floats(NodeId node) const { return feeds_floats_[static_cast<size_t>(node)]; }
   // Such a layer takes this value as its data.
   bool feeds_weighted(ValueId value) const;
   // How much an error of a negative element shrinks in all that reads the value
@@ -25,7 +28,7 @@ class Neighbours {
 
  private:
   const Graph& graph_;
-  std::vector<bool> weighted_, reaches_;
+  std::vector<bool> weighted_, leads_, feeds_floats_;
 };
 
 }  // namespace eightfold

@@ -1,20 +1,11 @@
 // See prepare_refusals.h.
 #include "quant/prepare_refusals.h"
 
-#include <variant>
-
 #include "ir/constant.h"
 #include "quant/data_inputs.h"
 
 namespace eightfold {
 namespace {
-
-bool has_bodies(const Node& node) {
-  for (const Attribute& attribute : node.attributes) {
-    if (std::holds_alternative<Attribute::GraphPtr>(attribute.value)) return true;
-  }
-  return false;
-}
 
 std::string why_data_is_not_float(const Graph& graph, NodeId id) {
   for (ValueId input : data_inputs(graph, id)) {
@@ -58,7 +49,7 @@ std::string why_weights_are_unfit(const Graph& graph, NodeId id, const OpDef& de
 std::string why_form_is_unfit(const Graph& graph, const Node& node) {
   if (node.is("Resize") || node.is("Upsample")) {
     const std::string mode = node.string_attribute("mode", "nearest");
-    if (mode != "nearest") return "it interpolates (" + mode + ") and so makes new values";
+    if (mode == "cubic") return "it interpolates (cubic) and so leaves the range of its input";
   }
   if (node.is("MaxPool") && node.output(1) != kNone) {
     const ValueId indices = node.output(1);
@@ -87,7 +78,7 @@ int constant_weight_input(const Graph& graph, NodeId id, const OpDef& def) {
 
 std::string why_float(const Graph& graph, NodeId id, const OpDef* def) {
   const Node& node = graph.node(id);
-  if (has_bodies(node)) return "it runs bodies, whose nodes are not quantized";
+  if (node.has_bodies()) return "it runs bodies, whose nodes are not quantized";
   if (def == nullptr) return "the operator is not known";
   if (data_inputs(graph, id).empty()) return "it takes no data";
   std::string reason = why_data_is_not_float(graph, id);

@@ -149,6 +149,8 @@ Graph convert(const PreparedModel& model, Remarks* remarks = nullptr);
 // QDQ groups become int8 operators; also for QDQ files made elsewhere. What has no int8 form stays
 // between DequantizeLinear and QuantizeLinear, with a remark.
 Graph lower(const Graph& quantized, Remarks* remarks = nullptr);
+// Whether lower has something to do: DequantizeLinear nodes.
+bool has_pairs(const Graph& graph);
 
 // ---------------------------------------------------------------- export forms
 // Nodes of the eightfold domain unfolded into plain ONNX (Conv with activation -> Conv, Relu ...),

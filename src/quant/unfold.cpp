@@ -10,6 +10,7 @@
 #include "quant/convert_pairs.h"
 #include "quant/route.h"
 #include "quant/unfold_composed.h"
+#include "quant/unfold_parts.h"
 
 namespace eightfold {
 namespace {
@@ -87,7 +88,7 @@ void unfold_integer_clamp(Graph& graph, NodeId id) {
 }
 
 void unfold_node(Graph& graph, NodeId id) {
-  if (graph.node(id).domain != kEightfoldDomain) return;
+  if (graph.node(id).domain != kEightfoldDomain || unfold_parts(graph, id)) return;
   if (const std::vector<NodeId> parts = split_composed(graph, id); !parts.empty()) {
     for (NodeId part : parts) unfold_node(graph, part);
     return;

@@ -12,6 +12,7 @@ namespace eightfold {
 namespace {
 
 constexpr std::string_view kActivation = "activation";
+constexpr std::string_view kIntegerPrefix = "QLinear";
 
 // ---- float
 // The node becomes Conv; what it adds, and then clamps, is a node of its own.
@@ -61,7 +62,10 @@ ValueId dequantized_bias(Graph& graph, NodeId id, ValueId bias, size_t x_scale, 
   for (float scale : graph.constant(graph.node(id).input(w_scale))->data<float>()) {
     weight.scale.push_back(scale);
   }
-  const std::vector<float> scales = bias_scales(x, weight);
+  std::vector<float> scales = bias_scales(x, weight);
+  const auto size = static_cast<size_t>(graph.constant(bias)->size());
+  // A transposed convolution's weight has the channels of one group.
+  for (size_t i = 0; scales.size() > 1 && scales.size() < size; ++i) scales.push_back(scales[i]);
   const bool per_channel = scales.size() > 1;
   const Shape shape = per_channel ? Shape{static_cast<int64_t>(scales.size())} : Shape{};
   const std::string name = graph.value(bias).name;
@@ -115,6 +119,14 @@ void set_clamp(Node& node, const IntegerBounds& bounds, float scale, int32_t zer
   if (above) node.set_attribute("activation_max", bound(bounds.hi));
 }
 
+// What the bounds keep of a QuantizeLinear's range.
+void clip_after(Graph& graph, NodeId quantize, const IntegerBounds& bounds) {
+  if (bounds.lo <= bounds.full.quant_min && bounds.hi >= bounds.full.quant_max) return;
+  const ValueId output = graph.node(quantize).output(0);
+  const ValueId inner = split_output(graph, quantize, "_unclamped");
+  add_integer_clip(graph, quantize, inner, output, bounds.lo, bounds.hi);
+}
+
 std::vector<NodeId> split_integer_residual(Graph& graph, NodeId id) {
   const Node& node = graph.node(id);
   const ValueId y_scale = node.input(6), y_zero = node.input(7), bias = node.input(8);
@@ -142,12 +154,37 @@ std::vector<NodeId> split_integer_gemm(Graph& graph, NodeId id) {
   if (y_zero == kNone) return {id};
   const IntegerBounds bounds = take_bounds(graph, id, graph.constant(y_zero)->dtype());
   const NodeId quantize = quantize_output(graph, id, y_scale, y_zero);
-  const bool binds = bounds.lo > bounds.full.quant_min || bounds.hi < bounds.full.quant_max;
-  if (binds) {
-    const ValueId output = graph.node(quantize).output(0);
-    const ValueId inner = split_output(graph, quantize, "_unclamped");
-    add_integer_clip(graph, quantize, inner, output, bounds.lo, bounds.hi);
-  }
+  clip_after(graph, quantize, bounds);
+  return {id};
+}
+
+std::vector<NodeId> split_integer_transpose(Graph& graph, NodeId id) {
+  const Node& node = graph.node(id);
+  const ValueId y_scale = node.input(6), y_zero = node.input(7), bias = node.input(8);
+  const IntegerBounds bounds = take_bounds(graph, id, graph.constant(y_zero)->dtype());
+  std::vector<ValueId> inputs{dequantized(graph, id, 0, -1), dequantized(graph, id, 3, 1)};
+  if (bias != kNone) inputs.push_back(dequantized_bias(graph, id, bias, 1, 4));
+  graph.set_inputs(id, std::move(inputs));
+  graph.node(id).domain.clear();
+  graph.node(id).op_type = "ConvTranspose";
+  clip_after(graph, quantize_output(graph, id, y_scale, y_zero), bounds);
+  return {id};
+}
+
+// QLinear<Op> of qlinear_float.cpp: dequantize, Op, quantize.
+std::vector<NodeId> split_integer_float(Graph& graph, NodeId id) {
+  const Node& node = graph.node(id);
+  const ValueId y_scale = node.input(3), y_zero = node.input(4);
+  const IntegerBounds bounds = take_bounds(graph, id, graph.constant(y_zero)->dtype());
+  std::vector<ValueId> inputs{dequantized(graph, id, 0, -1)};
+  const auto parameters = graph.node(id).inputs().subspan(5);
+  inputs.insert(inputs.end(), parameters.begin(), parameters.end());
+  graph.set_inputs(id, std::move(inputs));
+  Node& op = graph.node(id);
+  op.domain.clear();
+  op.op_type = op.op_type.substr(kIntegerPrefix.size());
+  const NodeId quantize = quantize_output(graph, id, y_scale, y_zero);
+  clip_after(graph, quantize, bounds);
   return {id};
 }
 
@@ -157,6 +194,10 @@ std::vector<NodeId> split_composed(Graph& graph, NodeId id) {
   const Node& node = graph.node(id);
   if (node.op_type == "ConvAdd") return split_residual(graph, id);
   if (node.op_type == "QLinearConvAdd") return split_integer_residual(graph, id);
+  if (node.op_type == "QLinearConvTranspose") return split_integer_transpose(graph, id);
+  if (node.op_type.starts_with(kIntegerPrefix) && !plain_domain(graph, node.op_type)) {
+    return split_integer_float(graph, id);
+  }
   const bool acts = !node.string_attribute(kActivation, "").empty();
   if (node.op_type == "QGemm" && acts) return split_integer_gemm(graph, id);
   return {};

@@ -9,6 +9,36 @@
 #include "ops/convert_layout.h"
 
 namespace eightfold {
+namespace {
+
+// Bytes that a value keeps alive.
+int64_t footprint(const Tensor& tensor) {
+  auto bytes = static_cast<int64_t>(tensor.size_bytes());
+  if (tensor.dtype() != DType::kSequence) return bytes;
+  for (const Tensor& item : tensor.items()) {
+    bytes += static_cast<int64_t>(sizeof(Tensor)) + footprint(item);
+  }
+  return bytes;
+}
+
+// Out of the arena, where the bytes last no longer than their slot.
+Tensor owned(Tensor tensor) {
+  if (tensor.buffer() && !tensor.buffer()->owned()) tensor.mutable_raw();
+  if (tensor.dtype() != DType::kSequence) return tensor;
+  std::vector<Tensor> items;
+  for (const Tensor& item : tensor.items()) items.push_back(owned(item));
+  return Tensor::sequence(std::move(items));
+}
+
+}  // namespace
+
+void RunResources::grow(size_t depth, int64_t bytes) {
+  if (arenas.size() <= depth) arenas.resize(depth + 1);
+  std::shared_ptr<Buffer>& arena = arenas[depth];
+  if (arena && static_cast<int64_t>(arena->size()) >= bytes) return;
+  arena.reset();  // the old one is returned before the new one is taken
+  arena = Buffer::allocate(static_cast<size_t>(bytes));
+}
 
 Execution::Execution(Setup setup) : setup_(std::move(setup)) {
   for (const Slot& slot : setup_.plan->slots) {
@@ -22,7 +52,7 @@ Execution::Execution(Setup setup) : setup_(std::move(setup)) {
 void* Execution::address(const Slot& slot) const {
   const auto place = static_cast<size_t>(slot.place);
   switch (slot.home) {
-    case Home::kArena: return setup_.arena->data() + place;
+    case Home::kArena: return arena() + place;
     case Home::kFeed: return const_cast<void*>(setup_.feeds[place].raw());
     case Home::kConstant: return const_cast<void*>(setup_.plan->constants[place].raw());
     case Home::kRuntime: return nullptr;
@@ -42,7 +72,8 @@ Operand Execution::operand(SlotId id) const {
   if (place.home == Home::kRuntime) return runtime_[static_cast<size_t>(id)];
   if (place.home == Home::kArena) {
     const auto* data = static_cast<const uint8_t*>(address(place));
-    auto buffer = Buffer::borrow(setup_.arena, data, static_cast<size_t>(place.bytes()));
+    auto buffer = Buffer::borrow(setup_.resources.arenas[setup_.depth], data,
+                                 static_cast<size_t>(place.bytes()));
     return {place.info, Tensor::wrap(place.info.dtype, place.info.shape, std::move(buffer))};
   }
   const auto index = static_cast<size_t>(place.place);
@@ -96,7 +127,7 @@ void Execution::run_planned(Step& step) {
                      step.output_views,
                      step.packed,
                      step.state.get(),
-                     setup_.arena->data() + step.scratch_offset,
+                     arena() + step.scratch_offset,
                      *this};
   run_row(*step.op, context);
 }
@@ -110,23 +141,18 @@ void Execution::run_unplanned(const Step& step) {
   std::vector<Operand> outputs = evaluate(run, inputs);
   for (size_t i = 0; i < outputs.size(); ++i) {
     if (step.outputs[i] == kNone) continue;
-    setup_.memory_left -= static_cast<int64_t>(outputs[i].tensor.size_bytes());
+    outputs[i].tensor = owned(std::move(outputs[i].tensor));
+    claim(footprint(outputs[i].tensor));
     runtime_[static_cast<size_t>(step.outputs[i])] = std::move(outputs[i]);
-  }
-  if (setup_.memory_left < 0) {
-    throw Error(ErrorCode::kOutOfMemory, "values whose shapes depend on data exceed the limit");
   }
 }
 
-std::vector<NamedTensor> Execution::outputs() const {
-  const Graph& graph = setup_.prepared.graph;
-  std::vector<NamedTensor> named;
-  for (size_t i = 0; i < graph.outputs.size(); ++i) {
-    Operand output = with_layout(operand(setup_.plan->outputs[i]), Layout::kPlain);
-    if (!output.tensor.buffer()->owned()) output.tensor.mutable_raw();  // out of the arena
-    named.push_back({graph.value(graph.outputs[i]).name, std::move(output.tensor)});
+std::vector<Tensor> Execution::outputs() const {
+  std::vector<Tensor> outputs;
+  for (SlotId id : setup_.plan->outputs) {
+    outputs.push_back(owned(with_layout(operand(id), Layout::kPlain).tensor));
   }
-  return named;
+  return outputs;
 }
 
 TensorView Execution::allocate(size_t output, DType, Shape) {
@@ -134,8 +160,61 @@ TensorView Execution::allocate(size_t output, DType, Shape) {
               "output " + std::to_string(output) + " was planned but is allocated while running");
 }
 
-std::vector<Tensor> Execution::run_subgraph(std::string_view attribute, std::span<const Tensor>) {
-  throw Error(ErrorCode::kUnsupportedOp, "the body '" + std::string(attribute) + "' cannot be run");
+void Execution::emit(size_t output, Tensor tensor) {
+  allocate(output, tensor.dtype(), tensor.shape());
+}
+
+Tensor Execution::input(size_t i) {
+  return i < next().inputs.size() ? operand(next().inputs[i]).tensor : Tensor{};
+}
+
+void Execution::claim(int64_t bytes) {
+  claimed_ += bytes;
+  setup_.resources.bytes_left -= bytes;
+  if (setup_.resources.bytes_left < 0) {
+    throw Error(ErrorCode::kOutOfMemory, "values whose shapes depend on data exceed the limit");
+  }
+}
+
+std::vector<Tensor> Execution::run_subgraph(std::string_view attribute,
+                                            std::span<const Tensor> inputs) {
+  const Step& step = next();
+  const PreparedBody* body = setup_.prepared.nodes[static_cast<size_t>(step.node)].body(attribute);
+  if (!body || body->inputs != inputs.size()) {
+    throw Error(ErrorCode::kInvalidGraph,
+                "the body '" + std::string(attribute) + "' is missing or has other inputs");
+  }
+  RunResources& resources = setup_.resources;
+  if (--resources.body_runs_left < 0) {
+    throw Error(ErrorCode::kLimitExceeded, "the bodies of this model run too often",
+                "a Loop may have no end with these inputs; see body_run_limit");
+  }
+  std::vector<Tensor> feeds(inputs.begin(), inputs.end());
+  for (size_t index : body->captures) {
+    feeds.push_back(with_layout(operand(step.captures[index]), Layout::kPlain).tensor);
+  }
+  std::vector<TensorInfo> infos;
+  for (const Tensor& feed : feeds) {
+    if (!feed.defined()) {
+      throw Error(ErrorCode::kInvalidGraph, "input " + std::to_string(infos.size()) +
+                                                " of the body '" + std::string(attribute) +
+                                                "' has no value");
+    }
+    infos.push_back({feed.dtype(), feed.shape(), Layout::kPlain, true});
+  }
+  std::shared_ptr<Plan> plan = body->graph->plan_for(infos);
+  resources.grow(setup_.depth + 1, plan->arena_bytes);
+  const int64_t arena_bytes = plan->arena_bytes;
+  Execution inner({*body->graph,
+                   std::move(plan),
+                   resources,
+                   std::move(feeds),
+                   {},
+                   setup_.tapped,
+                   setup_.depth + 1});
+  inner.claim(arena_bytes);
+  while (!inner.done()) inner.step();
+  return inner.outputs();
 }
 
 }  // namespace eightfold

@@ -11,25 +11,40 @@
 
 namespace eightfold {
 
+// What a run and the runs of its bodies share.
+struct RunResources {
+  std::vector<std::shared_ptr<Buffer>> arenas;  // by nesting depth: one body runs at a time
+  int64_t bytes_left = 0;                       // that runtime values and inner arenas may take
+  int64_t body_runs_left = 0;
+
+  void grow(size_t depth, int64_t bytes);
+};
+
 class Execution final : public RunHost {
  public:
   struct Setup {
     const PreparedGraph& prepared;
-    std::shared_ptr<Plan> plan;     // its steps' views are filled in while running
-    std::shared_ptr<Buffer> arena;  // at least plan->arena_bytes
-    std::vector<Tensor> feeds;      // in the order of the required inputs
+    std::shared_ptr<Plan> plan;  // its steps' views are filled in while running
+    RunResources& resources;     // with an arena of plan->arena_bytes at this depth
+    std::vector<Tensor> feeds;   // in the order of prepared.feeds
     Tap tap;
     const std::vector<bool>& tapped;  // by ValueId
-    int64_t memory_left = 0;          // bytes that runtime values may take
+    size_t depth = 0;                 // of bodies
   };
   explicit Execution(Setup setup);
+  ~Execution() override { setup_.resources.bytes_left += claimed_; }
+  Execution(const Execution&) = delete;
+  Execution& operator=(const Execution&) = delete;
 
   bool done() const { return position_ == setup_.plan->steps.size(); }
   const Step& next() const { return setup_.plan->steps[position_]; }
   void step();
-  std::vector<NamedTensor> outputs() const;
+  std::vector<Tensor> outputs() const;  // in graph order, plain, owning their bytes
 
   TensorView allocate(size_t output, DType dtype, Shape shape) override;
+  Tensor input(size_t i) override;
+  void emit(size_t output, Tensor tensor) override;
+  void claim(int64_t bytes) override;
   std::vector<Tensor> run_subgraph(std::string_view attribute,
                                    std::span<const Tensor> inputs) override;
 
@@ -42,7 +57,10 @@ class Execution final : public RunHost {
   void run_planned(Step& step);
   void run_unplanned(const Step& step);
 
+  uint8_t* arena() const { return setup_.resources.arenas[setup_.depth]->data(); }
+
   Setup setup_;
+  int64_t claimed_ = 0;
   size_t position_ = 0;
   std::vector<Operand> runtime_;  // by SlotId, for Home::kRuntime
 };

@@ -66,18 +66,33 @@ Tensor padded(Tensor tensor) {
   return tensor;
 }
 
-Tensor checked(const Graph& graph, const Value& value, const Feeds& feeds) {
-  if (!value.type.raw.empty()) {
-    throw Error(ErrorCode::kUnsupportedModel, "input '" + value.name + "' is not a tensor");
+// Of a sequence or an optional the kind alone is checked: the operators that read it see the rest.
+Tensor checked_list(const Graph& graph, const Value& value, const Tensor& tensor) {
+  constexpr char kSequenceTag = 4 << 3 | 2, kOptionalTag = 9 << 3 | 2;  // fields of a TypeProto
+  const char tag = value.type.raw[0];
+  const bool sequence = tag == kSequenceTag;
+  if (!sequence && tag != kOptionalTag) {
+    throw Error(ErrorCode::kUnsupportedModel,
+                "input '" + value.name + "' is neither a tensor nor a sequence nor an optional");
   }
+  if (!tensor.defined() || (sequence && tensor.dtype() != DType::kSequence)) {
+    refuse(graph, "input '" + value.name + "' expects a sequence, got " +
+                      std::string(dtype_name(tensor.dtype())));
+  }
+  return padded(tensor);
+}
+
+Tensor checked(const Graph& graph, const Value& value, const Feeds& feeds) {
   const auto found = std::ranges::find(feeds, value.name, &NamedTensor::name);
   if (found == feeds.end()) refuse(graph, "input '" + value.name + "' is missing");
   const Tensor& tensor = found->tensor;
+  if (!value.type.raw.empty()) return checked_list(graph, value, tensor);
   if (!fits(value.type, tensor)) {
     refuse(graph, "input '" + value.name + "' expects " + type_text(value.type) + ", got " +
                       std::string(dtype_name(tensor.dtype())) + " " + shape_text(tensor.shape()));
   }
-  if (!tensor.buffer()) refuse(graph, "input '" + value.name + "' has no data");
+  if (!tensor.buffer() && tensor.dtype() != DType::kString)
+    refuse(graph, "input '" + value.name + "' has no data");
   return padded(tensor);
 }
 

@@ -1,10 +1,11 @@
-// Constant folding in one pass over the topological order.
+// Constant folding in one pass over the topological order, again after each inlined branch.
 #include "runtime/fold_constants.h"
 
 #include <algorithm>
 
 #include "ir/constant.h"
 #include "ops/op.h"
+#include "runtime/inline_if.h"
 #include "runtime/session.h"
 
 namespace eightfold {
@@ -12,18 +13,18 @@ namespace {
 
 bool foldable(const Graph& graph, const Node& node) {
   const OpDef* op = find_op(graph, node);
-  if (!op || !op->run || !node.captures().empty()) return false;
-  const bool has_body = std::ranges::any_of(node.attributes, [](const Attribute& attribute) {
-    return std::holds_alternative<Attribute::GraphPtr>(attribute.value);
-  });
-  if (has_body) return false;
+  if (!op || !op->run || node.has_bodies()) return false;
   return std::ranges::all_of(
       node.inputs(), [&](ValueId input) { return input == kNone || fixed_constant(graph, input); });
 }
 
+bool is_pair(const Node& node) {
+  return node.op_type == "QuantizeLinear" || node.op_type == "DequantizeLinear";
+}
+
 void fold(Graph& graph, NodeId id, const FoldOptions& options) {
   const Node& node = graph.node(id);
-  if (!foldable(graph, node)) return;
+  if (!foldable(graph, node) || (options.keeps_pairs && is_pair(node))) return;
   if (std::ranges::any_of(node.outputs(), [&](ValueId output) {
         return output != kNone && graph.is_output(output);
       })) {
@@ -35,6 +36,7 @@ void fold(Graph& graph, NodeId id, const FoldOptions& options) {
   }
   std::vector<Tensor> results = run_node(graph, id, inputs);
   for (const Tensor& result : results) {
+    if (!is_tensor(result.dtype())) return;  // a file cannot hold it
     if (static_cast<int64_t>(result.size_bytes()) > options.limit_bytes) return;
   }
   const std::vector<ValueId> outputs(node.outputs().begin(), node.outputs().end());
@@ -51,8 +53,10 @@ void fold(Graph& graph, NodeId id, const FoldOptions& options) {
 
 Graph fold_constants(const Graph& graph, const FoldOptions& options) {
   Graph folded = graph;
-  const std::vector<NodeId> order(folded.nodes().begin(), folded.nodes().end());
-  for (NodeId id : order) fold(folded, id, options);
+  do {
+    const std::vector<NodeId> order(folded.nodes().begin(), folded.nodes().end());
+    for (NodeId id : order) fold(folded, id, options);
+  } while (inline_constant_if(folded) > 0);
   return folded;
 }
 

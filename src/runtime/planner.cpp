@@ -19,11 +19,14 @@ struct ValueState {
   const Tensor* known = nullptr;
 };
 
+// Strings, sequences and optionals travel as tensors made while running.
+bool has_bytes(DType dtype) { return is_tensor(dtype) && dtype != DType::kString; }
+
 class Planner {
  public:
   Planner(const PreparedGraph& prepared, std::span<const TensorInfo> feeds)
       : prepared_(prepared), graph_(prepared.graph) {
-    const std::vector<ValueId> inputs = graph_.required_inputs();
+    const std::vector<ValueId>& inputs = prepared.feeds;
     for (size_t i = 0; i < inputs.size(); ++i) {
       plan_.known.push_back(add_slot({inputs[i], feeds[i], Home::kFeed, static_cast<int64_t>(i)}));
     }
@@ -38,6 +41,50 @@ class Planner {
   }
 
  private:
+  // Bodies are inferred by the plans that will run them.
+  class Bodies final : public BodyTypes {
+   public:
+    Bodies(Planner& planner, const Node& node, const PreparedNode& state)
+        : planner_(planner), node_(node), state_(state) {}
+
+    std::optional<std::vector<ValueType>> infer(std::string_view attribute,
+                                                std::span<const ValueType> inputs) override {
+      const PreparedBody* body = state_.body(attribute);
+      if (!body || body->inputs != inputs.size()) return std::nullopt;
+      std::vector<TensorInfo> infos;
+      for (const ValueType& type : inputs) {
+        const std::optional<Shape> shape = known_shape(type);
+        if (!shape || type.dtype == DType::kUndefined) return std::nullopt;
+        infos.push_back({type.dtype, *shape, Layout::kPlain, true});
+      }
+      for (size_t index : body->captures) {
+        infos.push_back(planner_.slot(planner_.native(node_.captures()[index])).info);
+        infos.back().layout = Layout::kPlain;
+      }
+      try {
+        return types_of(*body->graph->plan_for(infos));
+      } catch (const Error&) {
+        return std::nullopt;  // a branch that is never taken may not fit: run will tell
+      }
+    }
+    void discard(std::string_view) override {}
+
+   private:
+    static std::vector<ValueType> types_of(const Plan& plan) {
+      std::vector<ValueType> types;
+      for (SlotId id : plan.outputs) {
+        const Slot& output = plan.slots[static_cast<size_t>(id)];
+        types.push_back({output.info.dtype, {}, {}});
+        if (output.home != Home::kRuntime) types.back().dims = to_dims(output.info.shape);
+      }
+      return types;
+    }
+
+    Planner& planner_;
+    const Node& node_;
+    const PreparedNode& state_;
+  };
+
   // ---- slots
   Slot& slot(SlotId id) { return plan_.slots[static_cast<size_t>(id)]; }
 
@@ -112,9 +159,9 @@ class Planner {
       return;
     }
     if (!state.op || !state.op->infer || !state.op->run) refuse(id);
-    if (reads_runtime(node)) return add_runtime_step(id);
+    if (reads_runtime(node) || is_late(node, *state.op)) return add_runtime_step(id);
 
-    std::vector<TensorInfo> outputs = infer(node, *state.op);
+    std::vector<TensorInfo> outputs = infer(node, state);
     if (compute(node, *state.op, outputs)) return;
     for (const TensorInfo& output : outputs) {
       if (!output.known) return add_runtime_step(id);
@@ -136,11 +183,20 @@ class Planner {
   bool reads_runtime(const Node& node) {
     bool runtime = false;
     const auto look = [&](ValueId value) {
-      if (value != kNone) runtime |= slot(native(value)).home == Home::kRuntime;
+      if (value == kNone) return;
+      const Slot& source = slot(native(value));
+      runtime |= source.home == Home::kRuntime || !has_bytes(source.info.dtype);
     };
     for (ValueId input : node.inputs()) look(input);
     for (ValueId capture : node.captures()) look(capture);
     return runtime;
+  }
+
+  // A part of it that is packed or planned with comes at run time.
+  bool is_late(const Node& node, const OpDef& op) const {
+    std::vector<const Tensor*> constants;
+    for (ValueId input : node.inputs()) constants.push_back(prepared_.constant(input));
+    return lacks_constants(op, node, constants);
   }
 
   const Tensor* known(ValueId value) {
@@ -153,7 +209,7 @@ class Planner {
     return tensors;
   }
 
-  std::vector<TensorInfo> infer(const Node& node, const OpDef& op) {
+  std::vector<TensorInfo> infer(const Node& node, const PreparedNode& state) {
     std::vector<ValueType> types;
     for (ValueId input : node.inputs()) {
       types.emplace_back();
@@ -162,8 +218,10 @@ class Planner {
       types.back() = {info.dtype, to_dims(info.shape), {}};
     }
     InferContext context(node, graph_.opset(node.domain), std::move(types), known_inputs(node));
+    Bodies bodies(*this, node, state);
+    context.bodies = &bodies;
     try {
-      op.infer(context);
+      state.op->infer(context);
     } catch (const Error& error) {
       throw error.at(node.name, node.op_type);
     }
@@ -172,7 +230,8 @@ class Planner {
       TensorInfo info;
       if (node.output(outputs.size()) != kNone) {
         const std::optional<Shape> shape = known_shape(type);
-        const bool known = shape.has_value() && type.dtype != DType::kUndefined;
+        const bool known =
+            shape.has_value() && type.dtype != DType::kUndefined && has_bytes(type.dtype);
         info = {type.dtype, shape.value_or(Shape{}), Layout::kPlain, known};
       }
       outputs.push_back(std::move(info));
@@ -182,7 +241,7 @@ class Planner {
 
   // Computes the outputs now when they are small and follow from known values and shapes.
   bool compute(const Node& node, const OpDef& op, std::span<const TensorInfo> outputs) {
-    if (!node.captures().empty() || node.inputs().empty()) return false;
+    if (node.has_bodies() || node.inputs().empty()) return false;
     for (const TensorInfo& output : outputs) {
       if (output.known && element_count(output.shape) > kSmallValue) return false;
     }
@@ -191,6 +250,7 @@ class Planner {
       const ValueId input = node.inputs()[i];
       const Tensor* tensor = known(input);
       if (input != kNone && !tensor && op.role(i) != Role::kMetadata) return false;
+      if (tensor && !tensor->has_data()) return false;  // packed
       operands.push_back(tensor ? Operand::of(*tensor) : Operand{});
       if (input != kNone && !tensor) operands.back().info = slot(native(input)).info;
     }

@@ -12,16 +12,6 @@
 namespace eightfold {
 namespace {
 
-std::vector<int64_t> signature_of(std::span<const Tensor> feeds) {
-  std::vector<int64_t> signature;
-  for (const Tensor& feed : feeds) {
-    signature.push_back(static_cast<int64_t>(feed.dtype()));
-    signature.push_back(feed.rank());
-    signature.insert(signature.end(), feed.shape().begin(), feed.shape().end());
-  }
-  return signature;
-}
-
 // The one place where a failed allocation of the standard library becomes our error.
 template <typename F>
 auto guarded(F&& call) {
@@ -36,31 +26,19 @@ auto guarded(F&& call) {
 }  // namespace
 
 struct Session::Impl {
-  Impl(Graph graph, SessionOptions given) : prepared(std::move(graph)), options(std::move(given)) {
+  Impl(Graph graph, SessionOptions given)
+      : prepared(std::move(graph), given.taps), options(std::move(given)) {
     tapped.resize(static_cast<size_t>(prepared.graph.value_count()));
     for (ValueId id : options.taps) tapped.at(static_cast<size_t>(id)) = true;
     stats.packed_bytes = static_cast<size_t>(prepared.packed_bytes);
   }
 
-  // The plan for these feeds, most recently used first.
   std::shared_ptr<Plan> plan_for(std::span<const Tensor> feeds) {
-    std::vector<int64_t> signature = signature_of(feeds);
-    const auto same = [&](const auto& plan) { return plan->signature == signature; };
-    auto found = std::ranges::find_if(plans, same);
-    if (found == plans.end()) {
-      std::vector<TensorInfo> infos;
-      for (const Tensor& feed : feeds) {
-        infos.push_back({feed.dtype(), feed.shape(), Layout::kPlain, true});
-      }
-      auto plan = std::make_shared<Plan>(make_plan(prepared, infos));
-      plan->signature = std::move(signature);
-      ++stats.plans;
-      plans.insert(plans.begin(), std::move(plan));
-      if (plans.size() > static_cast<size_t>(std::max(options.plan_cache, 1))) plans.pop_back();
-    } else {
-      std::rotate(plans.begin(), found, found + 1);
+    std::vector<TensorInfo> infos;
+    for (const Tensor& feed : feeds) {
+      infos.push_back({feed.dtype(), feed.shape(), Layout::kPlain, true});
     }
-    return plans.front();
+    return prepared.plan_for(infos, options.plan_cache);
   }
 
   // Bytes left under the limit once this plan runs; throws when there are none.
@@ -77,24 +55,19 @@ struct Session::Impl {
     return left;
   }
 
-  void grow_arena(int64_t bytes) {
-    if (arena && static_cast<int64_t>(arena->size()) >= bytes) return;
-    arena.reset();  // the old one is returned before the new one is taken
-    arena = Buffer::allocate(static_cast<size_t>(bytes));
-  }
-
   void start(const Feeds& feeds, Tap tap) {
     execution.reset();
     std::vector<Tensor> ordered = ordered_feeds(prepared.graph, feeds);
     std::shared_ptr<Plan> plan = plan_for(ordered);
-    const int64_t left = memory_left(*plan, ordered);
-    grow_arena(plan->arena_bytes);
+    resources.bytes_left = memory_left(*plan, ordered);
+    resources.body_runs_left = options.body_run_limit;
+    resources.grow(0, plan->arena_bytes);
     stats.arena_bytes = static_cast<size_t>(plan->arena_bytes);
     stats.arena_lower_bound = static_cast<size_t>(plan->lower_bound);
     stats.conversions = plan->conversions;
     times.clear();
-    execution.emplace(Execution::Setup{prepared, std::move(plan), arena, std::move(ordered),
-                                       std::move(tap), tapped, left});
+    execution.emplace(Execution::Setup{prepared, std::move(plan), resources, std::move(ordered),
+                                       std::move(tap), tapped});
   }
 
   bool step() {
@@ -116,16 +89,20 @@ struct Session::Impl {
     if (!execution || !execution->done()) {
       throw Error(ErrorCode::kInvalidState, "finish() before the last step");
     }
-    std::vector<NamedTensor> outputs = execution->outputs();
+    std::vector<Tensor> outputs = execution->outputs();
     execution.reset();
-    return outputs;
+    std::vector<NamedTensor> named;
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      const ValueId id = prepared.graph.outputs[i];
+      named.push_back({prepared.graph.value(id).name, std::move(outputs[i])});
+    }
+    return named;
   }
 
   PreparedGraph prepared;
   SessionOptions options;
   std::vector<bool> tapped;
-  std::vector<std::shared_ptr<Plan>> plans;
-  std::shared_ptr<Buffer> arena;
+  RunResources resources;
   std::optional<Execution> execution;
   SessionStats stats;
   std::function<double()> clock;
@@ -160,7 +137,11 @@ std::vector<NamedTensor> Session::finish() {
   return guarded([&] { return impl_->finish(); });
 }
 
-SessionStats Session::stats() const { return impl_->stats; }
+SessionStats Session::stats() const {
+  SessionStats stats = impl_->stats;
+  stats.plans = impl_->prepared.plans_made;
+  return stats;
+}
 void Session::profile(std::function<double()> clock) { impl_->clock = std::move(clock); }
 const std::vector<NodeTime>& Session::times() const { return impl_->times; }
 

@@ -2,8 +2,8 @@
 //
 // Nodes are packed once when the session is made, planned once per signature
 // of input shapes (kept in a small cache), and run in one arena whose offsets
-// come from liveness. Shape arithmetic whose inputs are known is evaluated
-// while planning. Feeds are validated against the graph's inputs.
+// come from liveness; so are the bodies of If, Loop and Scan. Shape arithmetic whose inputs are
+// known is evaluated while planning. Feeds are validated against the graph's inputs.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +35,9 @@ struct SessionOptions {
   std::vector<ValueId> taps = {};  // values that Tap is called with
   int64_t memory_limit_bytes = int64_t{4} << 30;
   int plan_cache = 4;  // signatures kept
+  // How often a run may run bodies of Loop and Scan, nested ones included, before it is stopped
+  // with kLimitExceeded: between two steps of a caller a Loop runs to its end.
+  int64_t body_run_limit = int64_t{1} << 24;
 };
 
 struct SessionStats {
@@ -58,7 +61,7 @@ class Session {
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
 
-  const Graph& graph() const;
+  const Graph& graph() const;  // packed weights have no data in it
 
   // Outputs in graph order, in plain layout. Throws kInvalidInput on feeds that do not fit.
   std::vector<NamedTensor> run(const Feeds& feeds, const Tap& tap = {});

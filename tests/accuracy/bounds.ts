@@ -54,3 +54,9 @@ export const moves =
       100 * Math.abs(figure(int8, name) / figure(float, name) - 1),
       percent,
     );
+
+/** A figure may be off by `limit`, either way. */
+export const staysWithin =
+  (name: string, limit: number): Bound =>
+  (float, int8) =>
+    atMost(`change of ${name}`, Math.abs(figure(int8, name) - figure(float, name)), limit);

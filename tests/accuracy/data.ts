@@ -6,7 +6,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import { decodeImage, type Image, planes, resizeTriangle } from './images.ts';
+import {
+  decodeImage,
+  type Image,
+  type PixelForm,
+  planes,
+  resizeTriangle,
+  upsideDown,
+} from './images.ts';
 import type { Samples } from './samples.ts';
 
 export const kRepository = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -32,8 +39,8 @@ export function readModel(name: string): Uint8Array {
   return new Uint8Array(readFileSync(inData(name, 'model.onnx')));
 }
 
-/** IDX pair: images [n, 28, 28] as 0..255 without scaling. */
-export function mnist(part: 'calib' | 'test'): Samples {
+/** IDX pair: images [n, 28, 28] as 0..255, divided by `scale`. */
+export function mnist(part: 'calib' | 'test', scale = 1): Samples {
   const images = once(`mnist-${part}`, () =>
     gunzipSync(readFileSync(inData('mnist', `${part}-images-idx3-ubyte.gz`))),
   );
@@ -42,7 +49,8 @@ export function mnist(part: 'calib' | 'test'): Samples {
   const count = images.readUInt32BE(4);
   return {
     count,
-    at: (i) => Float32Array.from(images.subarray(16 + i * size, 16 + (i + 1) * size)),
+    at: (i) =>
+      Float32Array.from(images.subarray(16 + i * size, 16 + (i + 1) * size), (v) => v / scale),
     labels: labels.subarray(8, 8 + count),
   };
 }
@@ -61,11 +69,9 @@ export function cifar10(part: 'calib-200' | 'test-600'): Samples {
   };
 }
 
-export interface PhotoForm {
+export interface PhotoForm extends PixelForm {
   readonly width: number;
   readonly height: number;
-  readonly mean: number;
-  readonly scale: number;
 }
 
 async function photoSet(
@@ -81,7 +87,7 @@ async function photoSet(
     const image = folder.startsWith('imagenet') ? await once(file, whole) : await whole();
     images.push(resizeTriangle(image, form.width, form.height));
   }
-  return { count: names.length, at: (i) => planes(images[i]!, form.mean, form.scale), names };
+  return { count: names.length, at: (i) => planes(images[i]!, form), names };
 }
 
 /** The 400 ImageNet photos in name order, with class indices. */
@@ -109,14 +115,30 @@ export function people(form: PhotoForm): Promise<Samples> {
   );
 }
 
+/** Crops of words, each upright (class 0) and turned (class 1), two by two; padded at the right. */
+export async function wordCrops(): Promise<Samples> {
+  const [width, height] = [192, 48];
+  const images: Image[] = [];
+  for (const name of readdirSync(inData('ppocr-angle-cls', 'words')).sort()) {
+    const crop = await decodeImage(inData('ppocr-angle-cls', 'words', name), 'rgb');
+    const fit = Math.min(width, Math.ceil((height * crop.width) / crop.height));
+    for (const way of [crop, upsideDown(crop)]) images.push(resizeTriangle(way, fit, height));
+  }
+  const form = { mean: 127.5, scale: 127.5, bgr: true };
+  return {
+    count: images.length,
+    at: (i) => planes(images[i]!, form, width),
+    labels: images.map((_, i) => i % 2),
+  };
+}
+
 /** The eight grey pairs: the samples are the small pictures, wanted are the large ones, 0..1. */
 export async function superresPairs(): Promise<Samples> {
   const read = async (i: number, side: string) =>
-    planes(
-      await decodeImage(inData('superres-3x', 'pairs', `0${i + 1}_${side}.png`), 'gray'),
-      0,
-      255,
-    );
+    planes(await decodeImage(inData('superres-3x', 'pairs', `0${i + 1}_${side}.png`), 'gray'), {
+      mean: 0,
+      scale: 255,
+    });
   const indices = Array.from({ length: 8 }, (_, i) => i);
   const low = await Promise.all(indices.map((i) => read(i, 'lr')));
   const high = await Promise.all(indices.map((i) => read(i, 'hr')));

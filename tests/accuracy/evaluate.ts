@@ -1,31 +1,88 @@
-// Feeds samples through a runner in batches and cuts the outputs back into one Answer per sample.
+// Feeds samples through a runner in batches and cuts the outputs back into one Answer per sample. A
+// streaming model takes one sample per step, and what it hands back is fed again at the next one.
 
-import type { Runner } from './runners.ts';
+import { ortWeb, type Runner } from './runners.ts';
 import type { Samples } from './samples.ts';
-import { type Answer, type Feeds, stack, unstack } from './tensor.ts';
+import { type Answer, elementCount, type Feeds, floatTensor, stack, unstack } from './tensor.ts';
 
 /** How a model takes one sample: input name, the dims after the batch axis, samples per run. */
 export interface InputForm {
   readonly input: string;
   readonly dims: readonly number[];
   readonly batch: number;
+  /** The samples are whole numbers, fed as int64. */
+  readonly integers?: boolean;
+  readonly stream?: Stream;
 }
 
-export function* feedsOf(samples: Samples, { input, dims, batch }: InputForm): Generator<Feeds> {
+/** What a streaming model takes beside its sample. */
+export interface Stream {
+  /** The same at each step. */
+  readonly fixed: Feeds;
+  /** Caches by the input that takes them: zeros at first, then this output of the step before. */
+  readonly state: Readonly<Record<string, { from: string; dims: readonly number[] }>>;
+}
+
+const kCalibratedSteps = 8;
+
+function startOf({ fixed, state }: Stream): Feeds {
+  const zeros = Object.entries(state).map(([name, { dims }]) => [
+    name,
+    floatTensor(new Float32Array(elementCount(dims)), dims),
+  ]);
+  return { ...fixed, ...Object.fromEntries(zeros) };
+}
+
+/** Feeds that need no run before them: of a streaming model, each as if it were the first. */
+export function* feedsOf(samples: Samples, form: InputForm): Generator<Feeds> {
+  const { input, dims, batch, integers, stream } = form;
+  const beside = stream ? startOf(stream) : {};
   for (let first = 0; first < samples.count; first += batch) {
     const count = Math.min(batch, samples.count - first);
-    yield {
-      [input]: stack(
-        Array.from({ length: count }, (_, n) => samples.at(first + n)),
-        dims,
-      ),
-    };
+    const floats = stack(
+      Array.from({ length: count }, (_, n) => samples.at(first + n)),
+      dims,
+    );
+    const tensor = integers
+      ? { ...floats, type: 'int64', data: BigInt64Array.from(floats.data as Float32Array, BigInt) }
+      : floats;
+    yield { ...beside, [input]: tensor };
   }
 }
 
-/** Calibration feeds, one sample each: what a user of the API would write. */
-export async function* calibrationFeeds(samples: Samples, form: InputForm): AsyncGenerator<Feeds> {
-  yield* feedsOf(samples, { ...form, batch: 1 });
+/** The feeds as they are run, with what came of them. */
+async function* runs(runner: Runner, samples: Samples, form: InputForm) {
+  const caches = Object.entries(form.stream?.state ?? {});
+  let state: Feeds = {};
+  for (const fresh of feedsOf(samples, form)) {
+    const feeds = { ...fresh, ...state };
+    const outputs = await runner.run(feeds);
+    state = Object.fromEntries(caches.map(([name, { from }]) => [name, outputs[from]!]));
+    yield { feeds, outputs };
+  }
+}
+
+/**
+ * Calibration feeds, one sample each: what a user of the API would write. Those of a streaming model
+ * are every eighth step of a run of the float model.
+ */
+export async function* calibrationFeeds(
+  model: Uint8Array,
+  samples: Samples,
+  form: InputForm,
+): AsyncGenerator<Feeds> {
+  if (!form.stream) {
+    yield* feedsOf(samples, { ...form, batch: 1 });
+    return;
+  }
+  const runner = await ortWeb.open(model);
+  try {
+    let step = 0;
+    for await (const { feeds } of runs(runner, samples, form))
+      if (step++ % kCalibratedSteps === 0) yield feeds;
+  } finally {
+    await runner.close();
+  }
 }
 
 export async function evaluate(
@@ -33,10 +90,11 @@ export async function evaluate(
   samples: Samples,
   form: InputForm,
 ): Promise<Answer[]> {
+  const caches = new Set(Object.values(form.stream?.state ?? {}).map(({ from }) => from));
   const answers: Answer[] = [];
-  for (const feeds of feedsOf(samples, form)) {
-    const outputs = await runner.run(feeds);
-    answers.push(...unstack(outputs, feeds[form.input]!.dims[0]!));
+  for await (const { feeds, outputs } of runs(runner, samples, form)) {
+    const kept = Object.entries(outputs).filter(([name]) => !caches.has(name));
+    answers.push(...unstack(Object.fromEntries(kept), feeds[form.input]!.dims[0]!));
   }
   return answers;
 }

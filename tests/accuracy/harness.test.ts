@@ -1,10 +1,20 @@
 // The harness's own arithmetic on cases worked out by hand; needs neither data nor a build.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { overlapAdd, spectra } from './audio.ts';
 import { loses, moves } from './bounds.ts';
-import { resizeTriangle } from './images.ts';
+import { planes, resizeTriangle, upsideDown } from './images.ts';
 import { dequantizedBetween, floatBetween, int8Share, macsExecuted, unnamedFloat } from './mac.ts';
-import { agreement, intersectionOverUnion, matchBoxes, psnr, Sqnr, suppress } from './metrics.ts';
+import {
+  agreement,
+  intersectionOverUnion,
+  matchBoxes,
+  overlap,
+  psnr,
+  Sqnr,
+  siSdr,
+  suppress,
+} from './metrics.ts';
 import type { ExecutedNode } from './profile.ts';
 import { readTensorProto } from './tensor_proto.ts';
 
@@ -19,6 +29,30 @@ test('a resize halves a ramp by triangle weights and keeps a constant', () => {
 test('an enlargement interpolates', () => {
   const step = { width: 1, height: 2, channels: 1, pixels: Uint8Array.of(0, 200) };
   assert.deepEqual([...resizeTriangle(step, 1, 4).pixels], [0, 50, 150, 200]);
+});
+
+test('planes may be blue first and padded; a turned image ends with its first pixel', () => {
+  const two = { width: 2, height: 1, channels: 3, pixels: Uint8Array.of(1, 2, 3, 4, 5, 6) };
+  const form = { mean: [1, 0, 0], scale: [2, 1, 1], bgr: true };
+  assert.deepEqual([...planes(two, form, 3)], [1, 2.5, 0, 2, 5, 0, 1, 4, 0]);
+  assert.deepEqual([...upsideDown(two).pixels], [4, 5, 6, 1, 2, 3]);
+});
+
+test('a signal comes back from its spectra; a constant is all in the lowest bins', () => {
+  const signal = Float32Array.from({ length: 1024 }, (_, i) => Math.sin(i / 7) + ((i * 37) % 11));
+  const back = overlapAdd(spectra(signal), signal.length);
+  // The last half frame has one window alone.
+  for (let i = 0; i < 1024 - 256; ++i) assert.ok(Math.abs(back[i]! - signal[i]!) < 1e-4);
+  const [, flat] = spectra(new Float32Array(1024).fill(1));
+  // The sum of the square-root Hann window of 512 samples is cot(pi / 1024).
+  assert.ok(Math.abs(flat![0]! - 1 / Math.tan(Math.PI / 1024)) < 1e-3);
+});
+
+test('overlap of masks, and distortion that does not see the scale', () => {
+  assert.equal(overlap([1, 1, 0, 0], [1, 0, 1, 0]), 1 / 3);
+  assert.equal(siSdr([1, -2, 3], [2, -4, 6]), Number.POSITIVE_INFINITY);
+  // got = 3 want + something at right angles of a tenth of its length.
+  assert.ok(Math.abs(siSdr([1, 0], [3, 0.3]) - 20) < 1e-9);
 });
 
 test('a tensor is read from raw bytes, packed floats and varints', () => {

@@ -89,14 +89,40 @@ export function resizeTriangle(image: Image, width: number, height: number): Ima
   };
 }
 
-/** NCHW planes of (pixel - mean) / scale. */
-export function planes(image: Image, mean: number, scale: number): Float32Array {
-  const { channels, pixels } = image;
-  const area = image.width * image.height;
-  const out = new Float32Array(channels * area);
-  for (let i = 0; i < area; ++i) {
-    for (let c = 0; c < channels; ++c)
-      out[c * area + i] = (pixels[i * channels + c]! - mean) / scale;
+/** How pixels become numbers: (pixel - mean) / scale, one of each or one per channel as written. */
+export interface PixelForm {
+  readonly mean: number | readonly number[];
+  readonly scale: number | readonly number[];
+  /** Blue first. */
+  readonly bgr?: boolean;
+}
+
+/** NCHW planes, at the left of `width` columns; what is beyond the image is 0. */
+export function planes(image: Image, form: PixelForm, width = image.width): Float32Array {
+  const { channels, height, pixels } = image;
+  const of = (value: number | readonly number[], c: number) =>
+    typeof value === 'number' ? value : value[c]!;
+  const out = new Float32Array(channels * width * height);
+  for (let c = 0; c < channels; ++c) {
+    const [mean, scale] = [of(form.mean, c), of(form.scale, c)];
+    const from = form.bgr ? channels - 1 - c : c;
+    for (let y = 0; y < height; ++y) {
+      for (let x = 0; x < image.width; ++x) {
+        const pixel = pixels[(y * image.width + x) * channels + from]!;
+        out[(c * height + y) * width + x] = (pixel - mean) / scale;
+      }
+    }
   }
   return out;
+}
+
+/** Turned by 180 degrees. */
+export function upsideDown(image: Image): Image {
+  const { channels, pixels } = image;
+  const last = pixels.length / channels - 1;
+  const turned = pixels.map((_, i) => {
+    const c = i % channels;
+    return pixels[(last - (i - c) / channels) * channels + c]!;
+  });
+  return { ...image, pixels: turned };
 }

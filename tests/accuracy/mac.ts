@@ -2,6 +2,7 @@
 //   Conv           elements(out) * elements(W) / M          (M output channels)
 //   ConvTranspose  elements(in)  * elements(W) / C          (C input channels)
 //   Gemm, MatMul   elements(out) * K
+//   LSTM, GRU      steps * batch * (elements(W) + elements(R))
 // Counted twice, from sources that know nothing of each other: Eightfold's own report, and the nodes
 // onnxruntime-web executed.
 import type { ExecutedNode } from './profile.ts';
@@ -27,6 +28,11 @@ const weightAt =
 const transposedWeight: Rule = ({ inputs }) =>
   elementCount(inputs[0]!.dims) * elementCount(inputs[1]!.dims.slice(1));
 
+/** X [steps, batch, inputs]; each step multiplies by both matrices. */
+const recurrent: Rule = ({ inputs }) =>
+  elementCount(inputs[0]!.dims.slice(0, 2)) *
+  (elementCount(inputs[1]!.dims) + elementCount(inputs[2]!.dims));
+
 const dot: Rule = ({ inputs, outputs }) => elementCount(outputs[0]!.dims) * inputs[0]!.dims.at(-1)!;
 
 /** Every kernel of onnxruntime that multiplies and accumulates: on integers or not, and how often. */
@@ -38,6 +44,9 @@ const kKernels: Record<string, { readonly int8: boolean; readonly count: Rule }>
   FusedGemm: { int8: false, count: dot },
   MatMul: { int8: false, count: dot },
   FusedMatMul: { int8: false, count: dot },
+  LSTM: { int8: false, count: recurrent },
+  GRU: { int8: false, count: recurrent },
+  RNN: { int8: false, count: recurrent },
   QLinearConv: { int8: true, count: weightAt(3) },
   ConvInteger: { int8: true, count: weightAt(1) },
   QGemm: { int8: true, count: dot },

@@ -12,7 +12,9 @@ import { type Measured, resultsPage, summary } from './results.ts';
 
 interface Task {
   readonly models: readonly ModelRow[];
-  readonly formats: readonly Format[];
+  /** The formats of a model's int8 runs; none where floats alone are wanted. */
+  readonly formats: (row: ModelRow) => readonly Format[];
+  readonly int8: boolean;
   readonly write: boolean;
 }
 
@@ -25,10 +27,10 @@ function readTask(): Task {
       'no-write': { type: 'boolean', default: false },
     },
   });
-  const formats: readonly Format[] = values.qoperator ? ['qdq', 'qoperator'] : ['qdq'];
   return {
     models: modelsNamed(values.model),
-    formats: values['float-only'] ? [] : formats,
+    formats: (row) => (values.qoperator ? ['qdq', 'qoperator'] : [row.format ?? 'qdq']),
+    int8: !values['float-only'],
     write: !values['no-write'],
   };
 }
@@ -59,14 +61,14 @@ async function main(task: Task): Promise<number> {
     console.log(`skipped: ${kNoData}; looked in ${kDataFolder}`);
     return 0;
   }
-  const missing = task.formats.length > 0 ? await missingEightfold() : undefined;
+  const missing = task.int8 ? await missingEightfold() : undefined;
   if (missing) console.log(`${missing}\nOnly the float models are measured.\n`);
   const measured: Measured[] = [];
   for (const row of task.models) {
-    const one = await measure(row, missing ? [] : task.formats);
+    const one = await measure(row, task.int8 && !missing ? task.formats(row) : []);
     if (one) measured.push(one);
   }
-  if (task.write && !missing && task.formats.length > 0 && measured.length === kModels.length) {
+  if (task.write && !missing && task.int8 && measured.length === kModels.length) {
     mkdirSync(join(kRepository, 'docs'), { recursive: true });
     writeFileSync(join(kRepository, 'docs', 'RESULTS.md'), resultsPage(measured));
     console.log('wrote docs/RESULTS.md');

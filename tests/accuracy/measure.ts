@@ -5,7 +5,14 @@ import { atLeast, atMost, type Verdict } from './bounds.ts';
 import { readModel } from './data.ts';
 import { eightfold, type Format, type LayerReport, quantizeByDefault } from './eightfold.ts';
 import { calibrationFeeds, evaluate, feedsOf } from './evaluate.ts';
-import { dequantizedBetween, floatBetween, int8Share, macsExecuted, unnamedFloat } from './mac.ts';
+import {
+  dequantizedBetween,
+  floatBetween,
+  int8Share,
+  type LayerMacs,
+  macsExecuted,
+  unnamedFloat,
+} from './mac.ts';
 import { Sqnr } from './metrics.ts';
 import type { ModelRow, Sets } from './models.ts';
 import { profileOrtWeb } from './profile.ts';
@@ -31,6 +38,10 @@ export interface FloatRun {
 export interface Int8Run {
   readonly format: Format;
   readonly bytes: number;
+  /** Of all multiply-accumulates, in percent; those that may stay in float count as well. */
+  readonly share: number;
+  /** Of each output that is a signal, against float, in dB. */
+  readonly sqnr: Readonly<Record<string, number>>;
   readonly figures: Readonly<Record<string, Figures>>;
   readonly verdicts: readonly PlacedVerdict[];
   readonly layers: readonly LayerReport[];
@@ -72,25 +83,42 @@ export async function measureFloat(row: ModelRow): Promise<FloatRun> {
   return { ...run, quoted: await quotedVerdicts(run) };
 }
 
+function likeness(
+  signals: readonly string[],
+  wanted: readonly Answer[],
+  got: readonly Answer[],
+): Record<string, number> {
+  return Object.fromEntries(
+    signals.map((name) => {
+      const sqnr = new Sqnr();
+      for (const [i, answer] of wanted.entries()) sqnr.add(answer[name]!, got[i]![name]!);
+      return [name, sqnr.decibels];
+    }),
+  );
+}
+
 /** Our Session against onnxruntime-web on the same int8 file. */
 function runtimesAgree(
   { signals, choice }: ModelRow,
   ours: readonly Answer[],
   theirs: readonly Answer[],
 ): Verdict[] {
-  const noise = signals.map((name) => {
-    const sqnr = new Sqnr();
-    for (const [i, answer] of theirs.entries()) sqnr.add(answer[name]!, ours[i]![name]!);
-    return atLeast(`SQNR of ${name} between runtimes, dB`, sqnr.decibels, 35);
-  });
+  const noise = Object.entries(likeness(signals, theirs, ours)).map(([name, decibels]) =>
+    atLeast(`SQNR of ${name} between runtimes, dB`, decibels, 35),
+  );
   return choice
     ? [...noise, atLeast('same choice in both runtimes, %', sameChoice(choice, ours, theirs), 99)]
     : noise;
 }
 
+/** The layers whose share in int8 is counted. */
+function counted<Layer extends LayerMacs>({ staysFloat }: ModelRow, layers: readonly Layer[]) {
+  return layers.filter(({ opType }) => !staysFloat?.includes(opType));
+}
+
 /** What Eightfold says of its own lowered graph. */
 function reportVerdicts(row: ModelRow, layers: readonly LayerReport[]): Verdict[] {
-  const share = atLeast('MACs in int8, %', int8Share(layers), row.int8Macs);
+  const share = atLeast('MACs in int8, %', int8Share(counted(row, layers)), row.int8Macs);
   if (!row.unbroken) return [share];
   return [share, atMost('float layers between integer layers', floatBetween(layers).length, 0)];
 }
@@ -104,7 +132,7 @@ async function integerVerdicts(
   const nodes = await profileOrtWeb(model, feeds!);
   const executed = macsExecuted(nodes);
   const verdicts = [
-    atLeast('MACs in int8, %', int8Share(executed), row.int8Macs),
+    atLeast('MACs in int8, %', int8Share(counted(row, executed)), row.int8Macs),
     atMost(
       'float layers the report does not name',
       unnamedFloat(executed, report.layers).length,
@@ -122,7 +150,7 @@ export async function measureInt8(float: FloatRun, format: Format): Promise<Int8
   const { row, sets } = float;
   const quantized = await quantizeByDefault(
     float.model,
-    calibrationFeeds(sets.calibration, row),
+    calibrationFeeds(float.model, sets.calibration, row),
     format,
   );
   const figures: Record<string, Figures> = {};
@@ -146,6 +174,8 @@ export async function measureInt8(float: FloatRun, format: Format): Promise<Int8
   return {
     format,
     bytes: quantized.model.length,
+    share: int8Share(quantized.report.layers),
+    sqnr: likeness(row.signals, float.answers, answers[0]!),
     figures,
     verdicts,
     layers: quantized.report.layers,

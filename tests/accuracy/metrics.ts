@@ -90,3 +90,40 @@ export function matchBoxes(want: readonly Box[], got: readonly Box[], overlap: n
   }
   return found;
 }
+
+export function meanOf(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; ++i) sum += values[i]!;
+  return sum / values.length;
+}
+
+/** Intersection over union of two masks of zeros and ones. */
+export function overlap(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let [both, either] = [0, 0];
+  for (let i = 0; i < a.length; ++i) {
+    both += a[i]! & b[i]!;
+    either += a[i]! | b[i]!;
+  }
+  return both / either;
+}
+
+/**
+ * Scale-invariant signal-to-distortion ratio in dB: with a = <got, want> / |want|^2,
+ *   10 log10 (|a want|^2 / |got - a want|^2)
+ */
+export function siSdr(want: ArrayLike<number>, got: ArrayLike<number>): number {
+  if (want.length !== got.length || want.length === 0)
+    throw new Error(`cannot compare ${want.length} with ${got.length} values`);
+  let [cross, power] = [0, 0];
+  for (let i = 0; i < want.length; ++i) {
+    cross += got[i]! * want[i]!;
+    power += want[i]! ** 2;
+  }
+  let [signal, noise] = [0, 0];
+  for (let i = 0; i < want.length; ++i) {
+    const scaled = (cross / power) * want[i]!;
+    signal += scaled ** 2;
+    noise += (got[i]! - scaled) ** 2;
+  }
+  return noise === 0 ? Number.POSITIVE_INFINITY : 10 * Math.log10(signal / noise);
+}

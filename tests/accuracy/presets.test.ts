@@ -1,4 +1,4 @@
-// Every backend preset, and every mode, on every model: it converts, our Session runs the file, and
+// Every backend preset, every mode and both formats, on every model: it converts, our Session runs the file, and
 // onnxruntime-web loads it and agrees. Accuracy is not judged here (two samples calibrate), only that no
 // preset makes a model that is broken.
 import assert from 'node:assert/strict';
@@ -47,16 +47,17 @@ for (const row of kModels) {
   test(`${row.name} by every preset and mode`, { skip }, async (t) => {
     const sets = await row.sets();
     const model = readModel(row.name);
-    const few = pick(sets.calibration, (i) => i < kCalibration);
+    const few = pick(sets.calibration, (i) => i < (row.stream ? 8 : 1) * kCalibration);
     const [feeds] = feedsOf(sets.test, { ...row, batch: 1 });
     const float = await outputsOf(ortWeb, model, feeds!);
     const choices: Omit<QuantizeOptions, 'calibration'>[] = [
       ...(await backendNames()).map((backend) => ({ backend })),
       ...kModes.map((mode) => ({ mode })),
+      { format: 'qoperator' },
     ];
     for (const choice of choices) {
       const name = JSON.stringify(choice);
-      const quantized = await quantizeWith(model, calibrationFeeds(few, row), {
+      const quantized = await quantizeWith(model, calibrationFeeds(model, few, row), {
         biasCorrection: false,
         compareSamples: 0,
         ...choice,

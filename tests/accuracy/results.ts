@@ -38,15 +38,28 @@ function figureTable(measured: readonly Measured[]): string {
 
 function sizeTable(measured: readonly Measured[]): string {
   const rows = measured.flatMap(({ float, int8 }) =>
-    int8.map(({ format, bytes }) => [
+    int8.map(({ format, bytes, share, sqnr }) => [
       float.row.name,
       format,
+      share.toFixed(1),
+      Object.values(sqnr).map(number).join(', ') || '-',
       String(float.model.length),
       String(bytes),
       `${((100 * bytes) / float.model.length).toFixed(1)} %`,
     ]),
   );
-  return table(['model', 'format', 'float bytes', 'int8 bytes', 'share'], rows);
+  return table(
+    [
+      'model',
+      'format',
+      'MACs in int8, %',
+      'SQNR of the outputs, dB',
+      'float bytes',
+      'int8 bytes',
+      'share',
+    ],
+    rows,
+  );
 }
 
 function boundTable(measured: readonly Measured[]): string {
@@ -96,7 +109,7 @@ are of the same quantized file on Eightfold's Session and on onnxruntime-web.
 
 ${figureTable(measured)}
 
-## Size
+## Integers, noise and size
 
 ${sizeTable(measured)}
 

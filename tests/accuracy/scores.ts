@@ -6,6 +6,7 @@ import {
   argmax,
   type Box,
   matchBoxes,
+  meanOf,
   meanSquaredError,
   psnr,
   suppress,
@@ -22,8 +23,6 @@ export type Score = (
 ) => Figures;
 /** The discrete decisions in one answer: a class, or one class per anchor. */
 export type Choice = (answer: Answer) => ArrayLike<number>;
-
-const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 
 export const argmaxOf =
   (output: string): Choice =>
@@ -66,11 +65,11 @@ export const wakeWords: Score = (answers, float, { names }) => {
 };
 
 export const reconstruction: Score = (answers, _float, { wanted }) => ({
-  'squared error': mean(answers.map(({ output }, i) => meanSquaredError(output!, wanted!(i)))),
+  'squared error': meanOf(answers.map(({ output }, i) => meanSquaredError(output!, wanted!(i)))),
 });
 
 export const superResolution: Score = (answers, _float, { wanted }) => ({
-  'PSNR dB': mean(answers.map(({ output }, i) => psnr(output!, wanted!(i), 288, 6))),
+  'PSNR dB': meanOf(answers.map(({ output }, i) => psnr(output!, wanted!(i), 288, 6))),
 });
 
 /** Faces of one photo: score above 0.7, non-maximum suppression at IoU 0.3. */

@@ -7,6 +7,7 @@ import { inRoot, kRoot } from './support/eightfold.ts';
 for (const [page, script] of [
   ['docs/ROUTE.md', 'scripts/route.ts'],
   ['docs/BACKEND_TABLES.md', 'scripts/backends_doc.ts'],
+  ['docs/OPERATORS.md', 'scripts/operators_doc.ts'],
 ] as const) {
   test(`${page} is up to date`, () => {
     const args = ['--import', 'tsx', inRoot(script), '--check'];

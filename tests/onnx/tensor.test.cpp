@@ -140,9 +140,13 @@ TEST_CASE("external data is asked for by location, offset and length", "[onnx][t
   const FieldList place{external_entry("location", "w.bin"), external_entry("offset", "8"),
                         external_entry("length", "4")};
   std::string asked;
-  const ExternalDataReader reader = [&](std::string_view location, int64_t offset, int64_t length) {
-    asked = std::string(location) + " " + std::to_string(offset) + " " + std::to_string(length);
-    return std::vector<uint8_t>{7, 0, 0, 0};
+  const ExternalDataReader reader = [&](const ExternalPart& part) {
+    asked = part.location + " " + std::to_string(part.offset) + " " +
+            std::to_string(part.buffer->size());
+    CHECK(part.buffer->data() == nullptr);
+    part.buffer->obtain();
+    const uint8_t bytes[] = {7, 0, 0, 0};
+    std::copy(std::begin(bytes), std::end(bytes), part.buffer->data());
   };
   CHECK(read(head + place, reader).data<int32_t>()[0] == 7);
   CHECK(asked == "w.bin 8 4");

@@ -151,15 +151,6 @@ TEST_CASE("GlobalMaxPool keeps 8-bit values", "[ops][pool]") {
 
 TEST_CASE("pools refuse what they cannot do", "[ops][pool]") {
   const PoolCase c{"2x2", {1, 2, 4, 4}, 2, 2, 1, 0};
-  OpCase indices = pool("MaxPool", c, random_tensor(c.x, 1));
-  indices.outputs = 2;
-  try {
-    run_op(indices);
-    FAIL_CHECK("no error");
-  } catch (const Error& error) {
-    CHECK(error.code() == ErrorCode::kUnsupportedOp);
-    CHECK(error.message().find("Indices") != std::string::npos);
-  }
   CHECK_THROWS_AS(run_op({.op = "MaxPool", .inputs = {random_tensor(c.x, 1)}}), Error);
   CHECK_THROWS_AS(run_op(pool("AveragePool", c, Tensor::allocate(DType::kInt8, c.x))), Error);
 }

@@ -434,7 +434,6 @@ TEST_CASE("resize", "[ops][shape]") {
                         .attributes = {text("mode", mode)},
                         .inputs = {ramp({2, 3, 4, 5}), none, f32({4}, {1, 1, 1.5f, 2.5f})}});
   }
-  CHECK(code_of(resize("linear", "tf_crop_and_resize", {1, 1, 2, 2})) == ErrorCode::kUnsupportedOp);
   CHECK(code_of({.op = "Resize", .inputs = {x, none, f32({3}, {1, 1, 2})}}) ==
         ErrorCode::kInvalidShape);
 }

@@ -197,6 +197,24 @@ TEST_CASE("a second operand that is computed is unsqueezed", "[ops][upgrade]") {
   verify(thirteen);
 }
 
+TEST_CASE("parameters per group become parameters per channel", "[ops][upgrade]") {
+  OldNode old(18, "GroupNormalization", {1, 6, 3}, {{"num_groups", int64_t{2}}},
+              {f32({2}, {2, 3}), f32({2}, {5, 7})});
+  const Graph newer = old.upgraded(21);
+  verify(newer);
+  const Node& node = newer.node(newer.nodes()[0]);
+  CHECK(std::ranges::equal(newer.constant(node.input(1))->data<float>(),
+                           std::vector<float>{2, 2, 2, 3, 3, 3}));
+  CHECK(std::ranges::equal(newer.constant(node.input(2))->data<float>(),
+                           std::vector<float>{5, 5, 5, 7, 7, 7}));
+  CHECK(refusal({18,
+                 "GroupNormalization",
+                 {1, 6, 3},
+                 {{"num_groups", int64_t{2}}},
+                 {f32({3}, {2, 3, 4}), f32({2}, {5, 7})}},
+                21) != "");
+}
+
 TEST_CASE("Softmax over several axes is flattened and restored", "[ops][upgrade]") {
   OldNode old(11, "Softmax", {2, 3, 4}, {});
   const Graph graph = old.upgraded(13);

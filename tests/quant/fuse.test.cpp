@@ -40,6 +40,34 @@ Graph conv_bn_relu() {
   return g.build();
 }
 
+Graph bn_conv_grouped() {
+  GraphBuilder g;
+  const ValueId x = g.input("x", {-1, 4, 6, 6});
+  const ValueId norm = g.node("BatchNormalization", norm_inputs(g, x, 4));
+  g.output(g.node("Conv", {norm, g.constant(noise({6, 2, 3, 3})), g.constant(noise({6}))},
+                  {{"group", int64_t{2}}}));
+  return g.build();
+}
+
+// Zeros that the Conv pads with stay zeros where the norm does not shift.
+Graph bn_without_shift_conv_padded() {
+  GraphBuilder g;
+  const ValueId x = g.input("x", {1, 3, 6, 6});
+  const ValueId zeros = g.constant(Tensor::of<float>({3}, {0, 0, 0}));
+  const ValueId gamma = g.constant(noise({3}, 0.5f, 1.5f)), variance = g.constant(noise({3}, 1, 2));
+  const ValueId norm = g.node("BatchNormalization", {x, gamma, zeros, zeros, variance});
+  g.output(g.node("Conv", {norm, g.constant(noise({4, 3, 3, 3}))}, {pads({1, 1, 1, 1})}));
+  return g.build();
+}
+
+Graph matmul_bn() {
+  GraphBuilder g;
+  const ValueId x = g.input("x", {-1, 5});
+  const ValueId product = g.node("MatMul", {x, g.constant(noise({5, 3}))});
+  g.output(g.node("BatchNormalization", norm_inputs(g, product, 3)));
+  return g.build();
+}
+
 Graph conv_bn_without_bias_grouped() {
   GraphBuilder g;
   const ValueId x = g.input("x", {1, 4, 5, 5});
@@ -168,6 +196,10 @@ const FuseCase kCases[] = {
     {"no bias, two groups", "conv_bn", 1, "Conv", 1, conv_bn_without_bias_grouped},
     {"grouped ConvTranspose: channels lie group by group", "convtranspose_bn_relu", 1,
      "eightfold:ConvTranspose", 1, convtranspose_bn_grouped},
+    {"BatchNormalization, Conv; groups", "bn_conv", 1, "Conv", 1, bn_conv_grouped},
+    {"BatchNormalization without shift, Conv that pads", "bn_conv", 1, "Conv", 1,
+     bn_without_shift_conv_padded},
+    {"MatMul, BatchNormalization", "matmul_bn", 1, "Gemm", 1, matmul_bn},
     {"Gemm by columns, alpha and beta", "linear_bn", 1, "Gemm", 1, gemm_bn<0>},
     {"Gemm by rows, alpha and beta", "linear_bn", 1, "Gemm", 1, gemm_bn<1>},
     {"Add of a constant is the bias", "conv_add_const", 1, "eightfold:Conv", 1, conv_add_relu<0>},

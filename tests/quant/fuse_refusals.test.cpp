@@ -60,6 +60,14 @@ TEST_CASE("one reason is told once, for the smallest pattern", "[fuse]") {
   CHECK(m.refusals() == "conv_bn: BatchNormalization is in training mode\n");
 }
 
+TEST_CASE("BatchNormalization before a Conv that pads", "[fuse]") {
+  Model m;
+  const ValueId ones = m.g.constant(f32({2}, {1, 1}));
+  const ValueId norm = m.g.node("BatchNormalization", {m.x, ones, ones, ones, ones});
+  m.g.output(m.g.node("Conv", {norm, m.w}, {{"pads", std::vector<int64_t>{0, 1, 0, 1}}}));
+  CHECK(m.refusals() == "bn_conv: Conv pads with zeros, which BatchNormalization does not shift\n");
+}
+
 TEST_CASE("BatchNormalization that is not foldable", "[fuse]") {
   SECTION("running statistics are outputs") {
     Model m;

@@ -97,6 +97,38 @@ const std::vector<KindRow>& kind_rows() {
        "QLinearLeakyRelu", "com.microsoft"},
       {"sigmoid", [](Sketch& s, ValueId x, ValueId) { return s.node("Sigmoid", {x}, {}, "y"); },
        "QLinearSigmoid", "com.microsoft"},
+      {"transposed conv in groups",
+       [](Sketch& s, ValueId x, ValueId) {
+         const ValueId b = s.constant("b", noise({6}));
+         return s.node("ConvTranspose", {x, s.constant("w", noise({4, 3, 3, 3})), b},
+                       {ints("strides", {2, 2}), {"group", int64_t{2}}}, "y");
+       },
+       "QLinearConvTranspose", "eightfold"},
+      {"hard swish",
+       [](Sketch& s, ValueId x, ValueId) { return s.node("HardSwish", {x}, {}, "y"); },
+       "QLinearHardSwish", "eightfold"},
+      {"hard sigmoid",
+       [](Sketch& s, ValueId x, ValueId) { return s.node("HardSigmoid", {x}, {}, "y"); },
+       "QLinearHardSigmoid", "eightfold"},
+      {"prelu",
+       [](Sketch& s, ValueId x, ValueId) {
+         return s.node("PRelu", {x, s.constant("slope", noise({4, 1, 1}))}, {}, "y");
+       },
+       "QLinearPRelu", "eightfold"},
+      {"linear resize",
+       [](Sketch& s, ValueId x, ValueId) {
+         const ValueId scales =
+             s.constant("scales", Tensor::of<float>({4}, std::vector<float>{1, 1, 2, 2}));
+         return s.node("Resize", {x, kNone, scales}, {{"mode", std::string("linear")}}, "y");
+       },
+       "QLinearResize", "eightfold"},
+      {"batch normalization without a layer",
+       [](Sketch& s, ValueId x, ValueId) {
+         const ValueId a = s.constant("a", noise({4})), b = s.constant("b", noise({4}));
+         const ValueId v = s.constant("v", Tensor::of<float>({4}, std::vector<float>{1, 2, 3, 4}));
+         return s.node("BatchNormalization", {x, a, b, b, v}, {}, "y");
+       },
+       "QLinearBatchNormalization", "eightfold"},
       {"global average pool",
        [](Sketch& s, ValueId x, ValueId) { return s.node("GlobalAveragePool", {x}, {}, "y"); },
        "QLinearGlobalAveragePool", "com.microsoft"},

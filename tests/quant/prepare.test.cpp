@@ -226,6 +226,19 @@ TEST_CASE("an activation with two users before it is an op of its own", "[prepar
   CHECK(m.slot(relu) == m.slot(conv));
 }
 
+TEST_CASE("a layer alone between float ops takes its range in each run", "[prepare]") {
+  Model m;
+  const ValueId alone = m.conv(m.g.node("Exp", {m.x}));
+  m.prepare(m.g.node("Sqrt", {m.g.node("Transpose", {alone})}));
+  CHECK(m.plan(alone).quantized);
+  CHECK(m.plan(alone).mode == QuantMode::kDynamic);
+  CHECK(m.slot(alone) == -1);
+  Model read;  // by another layer
+  const ValueId first = read.conv(read.g.node("Exp", {read.x}));
+  read.prepare(read.conv(first));
+  CHECK(read.plan(first).mode == QuantMode::kStatic);
+}
+
 TEST_CASE("ops without weights run on integers only beside integers", "[prepare]") {
   SECTION("alone between graph input and output") {
     Model m;
@@ -237,7 +250,7 @@ TEST_CASE("ops without weights run on integers only beside integers", "[prepare]
   SECTION("a graph input that feeds a layer as well") {
     Model m;
     const ValueId y = m.g.node("Add", {m.x, m.conv(m.x)});
-    m.prepare(y);
+    m.prepare(m.conv(y));
     CHECK(m.plan(y).quantized);
   }
   SECTION("scaling the result by a constant, at the end") {
@@ -246,7 +259,22 @@ TEST_CASE("ops without weights run on integers only beside integers", "[prepare]
     const ValueId y = m.g.node("Mul", {flat, m.g.constant(noise({8, 8}))});
     m.prepare(y);
     CHECK(m.plan(flat).quantized);
-    CHECK(m.plan(y).reason.starts_with("it scales or shifts a result by a constant"));
+    CHECK(m.plan(y).reason.starts_with("no integer layer comes after it"));
+  }
+  SECTION("a residual sum that is read by floats alone, whatever comes behind them") {
+    Model m;
+    const ValueId sum = m.g.node("Add", {m.x, m.conv(m.x)});
+    const ValueId square = m.g.node("Mul", {sum, sum});
+    m.prepare(m.conv(m.g.node("Div", {sum, m.g.node("Sqrt", {square})})));
+    CHECK_FALSE(m.plan(sum).quantized);
+    CHECK_FALSE(m.plan(square).quantized);
+  }
+  SECTION("a sum that meets another product") {
+    Model m;
+    const ValueId sum = m.g.node("Add", {m.x, m.conv(m.x)});
+    const ValueId turned = m.g.node("Transpose", {sum});
+    m.prepare(m.g.node("MatMul", {turned, turned}));
+    CHECK(m.plan(sum).quantized);
   }
   SECTION("the same before another layer") {
     Model m;
@@ -281,10 +309,10 @@ TEST_CASE("reasons that lie in the node", "[prepare]") {
          const ValueId tokens = m.g.input("tokens", {4}, DType::kInt64);
          return m.g.node("Reshape", {tokens, m.g.constant(i64({2, 2}))});
        }},
-      {"interpolation", "it interpolates (linear) and so makes new values",
+      {"interpolation", "it interpolates (cubic) and so leaves the range of its input",
        [](Model& m) {
          const ValueId scales = m.g.constant(f32({4}, {1, 1, 2, 2}));
-         return m.g.node("Resize", {m.conv(m.x), kNone, scales}, {{"mode", std::string("linear")}});
+         return m.g.node("Resize", {m.conv(m.x), kNone, scales}, {{"mode", std::string("cubic")}});
        }},
       {"unknown operator", "the operator is not known",
        [](Model& m) { return m.g.node("NoSuchOp", {m.conv(m.x)}); }},

@@ -303,9 +303,9 @@ TEST_CASE("test_fixed_qparams_ops, the whole route: integers keep the fixed para
     float scale;
     int zero_point;
   };
-  for (const Row& row :
-       {Row{"Sigmoid", "QLinearSigmoid", 1.0f / 256, 0}, Row{"Softmax", "", 1.0f / 256, 0},
-        Row{"Tanh", "", 2.0f / 256, 128}, Row{"HardSigmoid", "", 1.0f / 256, 0}}) {
+  for (const Row& row : {Row{"Sigmoid", "QLinearSigmoid", 1.0f / 256, 0},
+                         Row{"Softmax", "", 1.0f / 256, 0}, Row{"Tanh", "", 2.0f / 256, 128},
+                         Row{"HardSigmoid", "QLinearHardSigmoid", 1.0f / 256, 0}}) {
     INFO(row.op);
     GraphBuilder g;
     const ValueId y = g.node(row.op, {linear(g, g.input("x", {5, 4}), 4, 4)}, {{}, {}, "act"});

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <stdexcept>
+#include <utility>
 
 namespace eightfold::test {
 
@@ -51,6 +52,7 @@ std::vector<ArchiveEntry> read_tar_gz(const std::string& path) {
   constexpr size_t kBlock = 512;
   const std::vector<uint8_t> tar = gunzip(read_file(path));
   std::vector<ArchiveEntry> entries;
+  std::string long_name;  // of the next entry, when it does not fit its header (kind L)
   for (size_t at = 0; at + kBlock <= tar.size();) {
     const auto* header = reinterpret_cast<const char*>(tar.data() + at);
     if (header[0] == '\0') break;
@@ -60,10 +62,13 @@ std::vector<ArchiveEntry> read_tar_gz(const std::string& path) {
     const char kind = header[156];
     at += kBlock;
     if (at + size > tar.size()) throw std::runtime_error("cut off: " + path);
-    if (kind == '0' || kind == '\0') {
-      const auto begin = tar.begin() + static_cast<std::ptrdiff_t>(at);
-      entries.emplace_back(prefix.empty() ? name : prefix + "/" + name,
-                           std::vector<uint8_t>(begin, begin + static_cast<std::ptrdiff_t>(size)));
+    const auto begin = tar.begin() + static_cast<std::ptrdiff_t>(at);
+    const std::vector<uint8_t> bytes(begin, begin + static_cast<std::ptrdiff_t>(size));
+    if (kind == 'L') {
+      long_name.assign(bytes.begin(), std::find(bytes.begin(), bytes.end(), '\0'));
+    } else if (kind == '0' || kind == '\0') {
+      const std::string short_name = prefix.empty() ? name : prefix + "/" + name;
+      entries.emplace_back(long_name.empty() ? short_name : std::exchange(long_name, {}), bytes);
     }
     at += (size + kBlock - 1) / kBlock * kBlock;
   }

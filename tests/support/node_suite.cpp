@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "core/error.h"
+#include "onnx/fields.h"
 #include "onnx/onnx.h"
 #include "onnx/read_tensor.h"
 #include "ops/half.h"
@@ -43,6 +44,36 @@ Tensor tensor_of(const std::vector<uint8_t>& bytes) {
   const ExternalDataReader none;
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   return read_tensor(text, {text, nullptr, &none}).tensor;
+}
+
+Tensor tensor_of(std::string_view bytes) {
+  return tensor_of(std::vector<uint8_t>(bytes.begin(), bytes.end()));
+}
+
+// SequenceProto: tensors in field 3, sequences in field 5.
+Tensor sequence_of(std::string_view bytes) {
+  std::vector<Tensor> items;
+  for (Fields fields(bytes); fields.next();) {
+    if (fields.number() == 3) items.push_back(tensor_of(fields.bytes()));
+    if (fields.number() == 5) items.push_back(sequence_of(fields.bytes()));
+  }
+  return Tensor::sequence(std::move(items));
+}
+
+// OptionalProto: its value in the field of its kind, if any.
+Tensor optional_of(std::string_view bytes) {
+  for (Fields fields(bytes); fields.next();) {
+    if (fields.number() == 3) return tensor_of(fields.bytes());
+    if (fields.number() == 5) return sequence_of(fields.bytes());
+  }
+  return Tensor::none();
+}
+
+// By the encoded TypeProto of what is no tensor: field 4 is a sequence, field 9 an optional.
+Tensor value_of(const ValueType& type, const std::vector<uint8_t>& bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (type.raw.empty()) return tensor_of(bytes);
+  return type.raw[0] == (4 << 3 | 2) ? sequence_of(text) : optional_of(text);
 }
 
 // i / n for the n elements, as the suite's makers filled the networks' inputs.
@@ -81,6 +112,14 @@ std::string fault_between(const Tensor& got, const Tensor& want) {
   }
   if (got.shape() != want.shape()) {
     return "shape " + shape_text(got.shape()) + ", not " + shape_text(want.shape());
+  }
+  if (want.dtype() == DType::kSequence) {
+    if (got.items().size() != want.items().size()) return "a sequence of another length";
+    for (size_t i = 0; i < want.items().size(); ++i) {
+      const std::string fault = fault_between(got.items()[i], want.items()[i]);
+      if (!fault.empty()) return "item " + std::to_string(i) + ": " + fault;
+    }
+    return {};
   }
   const auto count = static_cast<size_t>(want.size());
   if (want.dtype() == DType::kString) {
@@ -143,14 +182,16 @@ std::string suite_fault(const SuiteCase& suite_case) {
       if (suite_case.inputs.empty()) {
         feeds.push_back({value.name, filled(known_shape(value.type).value())});
       } else {
-        feeds.push_back({value.name, tensor_of(suite_case.inputs.at(i))});
+        feeds.push_back({value.name, value_of(value.type, suite_case.inputs.at(i))});
       }
     }
     Session session(std::move(graph));
     const auto outputs = session.run(feeds);
     if (outputs.size() != suite_case.outputs.size()) return "another number of outputs";
     for (size_t i = 0; i < outputs.size(); ++i) {
-      const std::string fault = fault_between(outputs[i].tensor, tensor_of(suite_case.outputs[i]));
+      const ValueType& type = session.graph().value(session.graph().outputs[i]).type;
+      const std::string fault =
+          fault_between(outputs[i].tensor, value_of(type, suite_case.outputs[i]));
       if (!fault.empty()) return "output " + outputs[i].name + ": " + fault;
     }
     return {};

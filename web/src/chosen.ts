@@ -15,7 +15,7 @@ export interface ChosenModel {
   name: string;
   bytes: Uint8Array<ArrayBuffer>;
   info: ModelInfo;
-  externalData: Record<string, Uint8Array>;
+  externalData: Record<string, File>;
 }
 
 export interface Chosen {
@@ -31,10 +31,10 @@ export const kNothing: Chosen = { arrayFiles: [], arrays: [], images: [] };
 const contentOf = async (file: File) => new Uint8Array(await file.arrayBuffer());
 
 async function readModel(core: Core, file: File, data: readonly File[]): Promise<ChosenModel> {
-  const parts = data.map(async (part) => [part.name, await contentOf(part)] as const);
-  const externalData = Object.fromEntries(await Promise.all(parts));
+  // Read when the model is: files stay on disk until then.
+  const externalData = Object.fromEntries(data.map((part) => [part.name, part]));
   const content = await contentOf(file);
-  const info = await core.inspect(content, { externalData });
+  const info = await core.inspect(content);
   return { name: file.name, bytes: content, info, externalData };
 }
 

@@ -12,7 +12,7 @@ export interface Task {
   name: string;
   bytes: Uint8Array<ArrayBuffer>;
   info: ModelInfo;
-  externalData: Record<string, Uint8Array>;
+  externalData: Record<string, File>;
   calibration: SampleSet;
   /** Samples to compare float and int8 on: others than those of the calibration, where there are any. */
   check: SampleSet;

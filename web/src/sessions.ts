@@ -20,7 +20,7 @@ export class Sessions {
 
 interface FloatModel {
   bytes: Uint8Array;
-  externalData: Record<string, Uint8Array>;
+  externalData: Record<string, File>;
 }
 
 export async function openSessions(

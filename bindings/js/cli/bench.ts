@@ -1,16 +1,16 @@
 // eightfold bench MODEL [--against onnxruntime-web]
 //
-// Both engines run in this process in turns, so that a change of the machine's speed hits both. A
-// round is the median of a few runs; the ratio is taken within each round.
+// Both engines run in this process in turns (rounds.ts); the ratio is taken within each round.
 import type { Session } from '../api.ts';
 import { EightfoldError } from '../errors.ts';
 import { init } from '../index.ts';
 import { openData } from '../node/data.ts';
 import { readModelFile } from '../node/files.ts';
 import type { Feeds } from '../types.ts';
-import { type Engine, openOnnxRuntimeWeb } from './onnxruntime_web.ts';
+import { openOnnxRuntimeWeb } from './onnxruntime_web.ts';
 import { type ImageFlags, imageFormOf } from './options.ts';
 import { randomFeeds } from './random_feeds.ts';
+import { type Engine, measure, type Spread, spread } from './rounds.ts';
 import { print, printJson, table } from './text.ts';
 
 interface Flags extends ImageFlags {
@@ -18,53 +18,6 @@ interface Flags extends ImageFlags {
   inputs?: string;
   rounds: number;
   json?: boolean;
-}
-
-const kWarmUpMs = 300;
-const kRoundMs = 60;
-
-interface Spread {
-  median: number;
-  low: number;
-  high: number;
-}
-
-/** Median with the tenth and ninetieth percentile. */
-function spread(values: readonly number[]): Spread {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))]!;
-  return { median: at(0.5), low: at(0.1), high: at(0.9) };
-}
-
-async function timed(engine: Engine): Promise<number> {
-  const start = performance.now();
-  await engine.run();
-  return performance.now() - start;
-}
-
-/** Median milliseconds of one run over a round. */
-async function round(engine: Engine, runs: number): Promise<number> {
-  const times: number[] = [];
-  for (let i = 0; i < runs; i++) times.push(await timed(engine));
-  return spread(times).median;
-}
-
-/** Runs until the compilers of the engine have settled; the number of runs that fill a round. */
-async function warmUp(engine: Engine): Promise<number> {
-  const end = performance.now() + kWarmUpMs;
-  let last = await timed(engine);
-  while (performance.now() < end) last = await timed(engine);
-  return Math.max(1, Math.min(200, Math.round(kRoundMs / last)));
-}
-
-async function measure(engines: readonly Engine[], rounds: number): Promise<number[][]> {
-  const runs: number[] = [];
-  for (const engine of engines) runs.push(await warmUp(engine));
-  const times: number[][] = engines.map(() => []);
-  for (let i = 0; i < rounds; i++) {
-    for (const [k, engine] of engines.entries()) times[k]!.push(await round(engine, runs[k]!));
-  }
-  return times;
 }
 
 async function sampleOf(

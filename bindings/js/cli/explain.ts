@@ -72,7 +72,7 @@ function integerGroup(title: string, nodes: NodeExplanation[], paint: Paint): st
   const alike = groupBy(nodes, ({ pattern, dtypes, kernel }) => [pattern, dtypes, kernel].join());
   const blocks = alike.map(([, members]) => {
     const { pattern, dtypes, kernel } = members[0]!;
-    const facts = [`by ${pattern}`, dtypes, kernel].filter((fact) => fact).join('; ');
+    const facts = [pattern && `by ${pattern}`, dtypes, kernel].filter((fact) => fact).join('; ');
     const names = members.map(({ node }) => node);
     return `${paint('dim', facts)}\n${indent(namesOf('', names, 0, paint))}`;
   });

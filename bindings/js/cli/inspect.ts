@@ -10,6 +10,27 @@ import { print, printJson, table } from './text.ts';
 const dimsText = ({ dims }: ValueInfo) =>
   dims ? `[${dims.map((dim) => dim ?? '?').join(', ')}]` : 'unknown';
 
+const kNamesShown = 3;
+
+function namesText(nodes: readonly string[]): string {
+  const rest = nodes.length - kNamesShown;
+  return nodes.slice(0, kNamesShown).join(', ') + (rest > 0 ? ` and ${rest} more` : '');
+}
+
+/** What would fail when it is run. */
+function describeUnsupported({ unsupported }: ModelInfo): string[] {
+  if (!unsupported.length) return [];
+  const rows = unsupported.map(({ domain, opType, opset, nodes }) => [
+    opType,
+    domain || 'ai.onnx',
+    opset || '?',
+    nodes.length,
+    namesText(nodes),
+  ]);
+  const title = 'cannot be run here (all else works: inspect, fuse, export):';
+  return ['', title, table(['operator', 'domain', 'opset', 'nodes', 'named'], rows)];
+}
+
 function describe(info: ModelInfo): string {
   const values = [
     ...info.inputs.map((value) => ['input', value.name, value.type, dimsText(value)]),
@@ -25,6 +46,7 @@ function describe(info: ModelInfo): string {
     table(['', 'name', 'type', 'shape'], values),
     '',
     table(['operator', 'nodes'], ops),
+    ...describeUnsupported(info),
   ]
     .filter((line) => line !== undefined)
     .join('\n');

@@ -1,11 +1,7 @@
 // onnxruntime-web as the other engine of bench: one thread of its wasm backend, when it is installed.
 import { EightfoldError } from '../errors.ts';
 import type { Feeds } from '../types.ts';
-
-export interface Engine {
-  name: string;
-  run(): Promise<unknown>;
-}
+import type { Engine } from './rounds.ts';
 
 // What is used of it: its types are not ours to ship.
 interface Ort {

@@ -85,7 +85,7 @@ export interface PatternGraph {
   outputs: readonly string[];
 }
 
-export type QuantizeWhen = 'always' | 'input_quantized' | 'between_quantized';
+export type QuantizeWhen = 'always' | 'input_quantized' | 'between_quantized' | 'dynamic_alone';
 export type ObservationTypeName =
   | 'OUTPUT_USE_DIFFERENT_OBSERVER_AS_INPUT'
   | 'OUTPUT_SHARE_OBSERVER_WITH_INPUT'

@@ -4,17 +4,21 @@ import type { Eightfold, Handle, Model, Session } from '../api.ts';
 import { Config } from '../config/base.ts';
 import { BackendWire } from '../config/wire.ts';
 import { EightfoldError, partsOf, toEightfoldError } from '../errors.ts';
+import { ExternalThere } from '../external.ts';
 import { LocalModel, LocalSession } from '../handles.ts';
 import { createInstance } from '../local.ts';
 import type { Feeds, InitOptions, Progress } from '../types.ts';
 import {
   type Answer,
+  type AskExternal,
   type Asked,
   type BackendThere,
   type DeskApi,
+  type ExternalHere,
   type HandleFacts,
   type HandleRef,
   isBackendThere,
+  isExternalHere,
   isHandleRef,
   isSamplesHere,
   type Request,
@@ -81,6 +85,14 @@ function backendOf({ eightfoldBackend, functions }: BackendThere, asked: Asked |
   });
 }
 
+function externalOf({ eightfoldExternal }: ExternalHere, external: AskExternal | null) {
+  const files = Object.entries(eightfoldExternal).map(([name, file]) => [
+    name,
+    typeof file === 'string' ? new URL(file) : file,
+  ]);
+  return new ExternalThere(Object.fromEntries(files), external ?? (async () => null));
+}
+
 type Methods = Record<string, (...args: unknown[]) => unknown>;
 
 type Create = (options: InitOptions) => Promise<Eightfold>;
@@ -108,11 +120,12 @@ class Desk implements DeskApi {
     onProgress: ((progress: Progress) => void) | null,
     samples: SampleSource | null,
     asked: Asked | null,
+    external: AskExternal | null,
   ): Promise<Answer> {
     const { id, method, args, isLong } = request;
     return answer(async () => {
       const target = (request.target ? this.#held(request.target) : this.#instance) as unknown;
-      const ready = args.map((arg) => this.#decode(arg, samples, asked));
+      const ready = args.map((arg) => this.#decode(arg, samples, asked, external));
       const controller = new AbortController();
       this.#running.set(id, controller);
       if (isLong) {
@@ -145,12 +158,18 @@ class Desk implements DeskApi {
     });
   }
 
-  #decode(arg: unknown, samples: SampleSource | null, asked: Asked | null): unknown {
+  #decode(
+    arg: unknown,
+    samples: SampleSource | null,
+    asked: Asked | null = null,
+    external: AskExternal | null = null,
+  ): unknown {
     if (isHandleRef(arg)) return this.#held(arg);
     if (isSamplesHere(arg)) return samples ? new PulledSamples(samples) : undefined;
-    const { calibration, backend } = (arg ?? {}) as { calibration?: unknown; backend?: unknown };
+    const { calibration, backend, externalData } = (arg ?? {}) as Record<string, unknown>;
     const changed: Record<string, unknown> = {};
-    if (isSamplesHere(calibration)) changed.calibration = this.#decode(calibration, samples, null);
+    if (isSamplesHere(calibration)) changed.calibration = this.#decode(calibration, samples);
+    if (isExternalHere(externalData)) changed.externalData = externalOf(externalData, external);
     if (isBackendThere(backend)) changed.backend = backendOf(backend, asked);
     return Object.keys(changed).length ? { ...(arg as object), ...changed } : arg;
   }

@@ -1,11 +1,11 @@
 // Calls to the desk in the worker: signals and progress cross over, samples stay here and are pulled.
-import { proxy, type Remote } from 'comlink';
+import { proxy, type Remote, transfer } from 'comlink';
 import type { Ask } from '../config/wire.ts';
 import { EightfoldError, toEightfoldError } from '../errors.ts';
 import type { Replay } from '../samples.ts';
 import { copyFeeds } from '../tensors.ts';
 import type { Feeds, LongCallOptions } from '../types.ts';
-import type { Answer, DeskApi, HandleRef, Request, SampleSource } from './protocol.ts';
+import type { Answer, AskExternal, DeskApi, HandleRef, Request, SampleSource } from './protocol.ts';
 
 function sourceOf(replay: Replay): SampleSource {
   const walks = new Map<number, AsyncIterator<Feeds>>();
@@ -38,6 +38,8 @@ export interface Call {
   samples?: Replay;
   /** Answers for the functions of a backend. */
   ask?: Ask | undefined;
+  /** Answers for external data. */
+  external?: AskExternal;
 }
 
 /** Sends calls to the desk. */
@@ -49,7 +51,7 @@ export class Line {
     this.#desk = desk;
   }
 
-  async call(method: string, args: unknown[], { target, long, samples, ask }: Call = {}) {
+  async call(method: string, args: unknown[], { target, long, samples, ask, external }: Call = {}) {
     const { signal, onProgress } = long ?? {};
     if (signal?.aborted) throw new EightfoldError('aborted', 'the call was aborted');
     const id = this.#nextId++;
@@ -61,16 +63,19 @@ export class Line {
     const tell = onProgress ? proxy(onProgress) : null;
     const source = samples ? proxy(sourceOf(samples)) : null;
     let failure: { error: unknown } | undefined;
-    const asked =
-      ask &&
-      proxy((questions: Parameters<Ask>[0]) =>
-        ask(questions).catch((error) => {
-          failure = { error };
-          return null;
-        }),
-      );
+    const kept = (error: unknown) => {
+      failure = { error };
+      return null;
+    };
+    const asked = ask && proxy((questions: Parameters<Ask>[0]) => ask(questions).catch(kept));
+    const read =
+      external &&
+      proxy(async (...part: Parameters<AskExternal>) => {
+        const bytes = await external(...part).catch(kept);
+        return bytes && transfer(bytes, [bytes.buffer as ArrayBuffer]);
+      });
     try {
-      return unwrap(await this.#desk.call(request, tell, source, asked ?? null));
+      return unwrap(await this.#desk.call(request, tell, source, asked ?? null, read ?? null));
     } catch (error) {
       // What a function threw stays what it is.
       throw failure ? failure.error : error;

@@ -55,6 +55,20 @@ export interface SampleSource {
 /** Functions of a backend, on the client's side; null when one of them failed there. */
 export type Asked = (questions: Question[]) => Promise<Reply[] | null>;
 
+/** Stands for external data among the options: files as they are, addresses as text. */
+export interface ExternalHere {
+  eightfoldExternal: Record<string, Blob | string>;
+}
+export const isExternalHere = (value: unknown): value is ExternalHere =>
+  typeof value === 'object' && value !== null && 'eightfoldExternal' in value;
+
+/** External data that stays with the client; null when it is not there, or its function failed. */
+export type AskExternal = (
+  location: string,
+  offset: number,
+  length: number,
+) => Promise<Uint8Array | null>;
+
 /** What the worker exposes. */
 export interface DeskApi {
   init(options: InitOptions): Promise<Answer>;
@@ -63,6 +77,7 @@ export interface DeskApi {
     onProgress: ((progress: Progress) => void) | null,
     samples: SampleSource | null,
     asked: Asked | null,
+    external: AskExternal | null,
   ): Promise<Answer>;
   abort(id: number): void;
   free(handle: HandleRef): void;

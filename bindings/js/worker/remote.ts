@@ -3,17 +3,18 @@ import type * as api from '../api.ts';
 import { BackendConfig } from '../config/backend.ts';
 import { plainOf } from '../config/base.ts';
 import { backendWire } from '../config/wire.ts';
-import { EightfoldError } from '../errors.ts';
 import { Replay } from '../samples.ts';
 import type {
   Explanation,
   Format,
   LongCallOptions,
   ModelInfo,
+  OperatorInfo,
   QuantizeOptions,
   QuantizeResult,
   Samples,
 } from '../types.ts';
+import { externalThere } from './external_there.ts';
 import type { Call, Line } from './line.ts';
 import { type BackendThere, type HandleFacts, kSamplesHere } from './protocol.ts';
 import {
@@ -32,18 +33,28 @@ function plain<T extends LongCallOptions>({ signal: _, onProgress: __, ...rest }
   return rest;
 }
 
+/** Options of a load, and who answers for external data that does not cross. */
+function loading(options: api.LoadOptions = {}): { sent: object; call: Call } {
+  const { externalData, ...rest } = options;
+  const call: Call = { long: options };
+  if (!externalData) return { sent: plain(rest), call };
+  const { there, external } = externalThere(externalData);
+  return { sent: { ...plain(rest), externalData: there }, call: { ...call, external } };
+}
+
 /** Options with configs as JSON, and who answers for the functions of a backend. */
 function crossing({ backend, ...rest }: api.PrepareOptions & api.LoadOptions = {}) {
   const { json, names, ask } = backendWire(backend);
   const there: BackendThere = { eightfoldBackend: json, functions: names };
-  const sent = { ...(plainOf(rest) as object), backend: there };
-  return { sent, call: names.length ? { ask } : {} };
-}
-
-/** External data by name; a callback cannot be asked from a worker. */
-function checkLoad(options: api.LoadOptions | undefined): void {
-  if (typeof options?.externalData !== 'function') return;
-  throw new EightfoldError('invalid_config', 'a worker takes externalData by name, not a callback');
+  const { externalData, ...configs } = rest;
+  const { sent: load, call } = loading({ ...rest });
+  const { externalData: external } = load as { externalData?: object };
+  const sent = {
+    ...(plainOf(plain(configs)) as object),
+    ...(external && { externalData: external }),
+    backend: there,
+  };
+  return { sent, call: names.length ? { ...call, ask } : call };
 }
 
 export class RemoteEightfold implements api.Eightfold {
@@ -80,19 +91,19 @@ export class RemoteEightfold implements api.Eightfold {
   }
 
   async loadModel(bytes: Uint8Array | ArrayBuffer, options?: api.LoadOptions): Promise<api.Model> {
-    checkLoad(options);
-    return this.#model('loadModel', [bytes, options]);
+    const { sent, call } = loading(options);
+    return this.#model('loadModel', [bytes, sent], call);
   }
-  async inspect(model: api.ModelSource, options?: api.LoadOptions): Promise<ModelInfo> {
-    checkLoad(options);
-    return (await this.#ask('inspect', [model, options])) as ModelInfo;
+  async inspect(model: api.ModelSource, _options?: api.LoadOptions): Promise<ModelInfo> {
+    return (await this.#ask('inspect', [model])) as ModelInfo;
   }
   async fuse(model: api.Model, options?: api.FuseOptions): Promise<api.Model> {
     const { sent, call } = crossing(options);
     return this.#model('fuse', [model, sent], call);
   }
   async prepare(fused: api.Model, options?: api.PrepareOptions): Promise<api.PreparedModel> {
-    const facts = (await this.#ask('prepare', [fused, crossing(options).sent])) as HandleFacts;
+    const { sent } = crossing(options);
+    const facts = (await this.#ask('prepare', [fused, sent])) as HandleFacts;
     return new RemotePrepared(this.#line, facts);
   }
   async calibrate(
@@ -119,24 +130,19 @@ export class RemoteEightfold implements api.Eightfold {
     return (await this.#ask('toOnnx', [model, options])) as Uint8Array<ArrayBuffer>;
   }
   async createSession(model: api.ModelSource, options?: api.LoadOptions): Promise<api.Session> {
-    checkLoad(options);
-    const facts = (await this.#ask('createSession', [model, options])) as HandleFacts;
+    const { sent, call } = loading(options);
+    const facts = (await this.#ask('createSession', [model, sent], call)) as HandleFacts;
     return new RemoteSession(this.#line, facts);
   }
   async quantize(
     model: api.ModelSource,
     options: QuantizeOptions & api.LoadOptions,
   ): Promise<QuantizeResult> {
-    checkLoad(options);
     const samples = new Replay(options.calibration, options.samples);
-    const { calibration: _, ...rest } = plain(options);
+    const { calibration: _, ...rest } = options;
     const { sent, call } = crossing(rest);
     const args = [model, { ...sent, calibration: kSamplesHere }];
-    return (await this.#ask('quantize', args, {
-      ...call,
-      long: options,
-      samples,
-    })) as QuantizeResult;
+    return (await this.#ask('quantize', args, { ...call, samples })) as QuantizeResult;
   }
   async compare(
     float: api.ModelSource,
@@ -150,7 +156,6 @@ export class RemoteEightfold implements api.Eightfold {
     model: api.ModelSource,
     options?: api.PrepareOptions & api.LoadOptions,
   ): Promise<Explanation> {
-    checkLoad(options);
     const { sent, call } = crossing(options);
     return (await this.#ask('explain', [model, sent], call)) as Explanation;
   }
@@ -165,6 +170,9 @@ export class RemoteEightfold implements api.Eightfold {
   }
   async qconfigNames(): Promise<string[]> {
     return (await this.#ask('qconfigNames', [])) as string[];
+  }
+  async operators(): Promise<OperatorInfo[]> {
+    return (await this.#ask('operators', [])) as OperatorInfo[];
   }
   async memory(): Promise<api.Memory> {
     return (await this.#ask('memory', [])) as api.Memory;

@@ -1,5 +1,6 @@
 // Float kernels one number at a time: the equations of float.h, written out.
 #include <algorithm>
+#include <cmath>
 
 #include "kernels/float.h"
 #include "kernels/kernels.h"
@@ -62,11 +63,21 @@ void sum_rows(const float* const* rows, int64_t count, int64_t n, float scale, f
   }
 }
 
+void sigmoid(const float* x, int64_t n, float* y) {
+  for (int64_t i = 0; i < n; ++i) y[i] = 1.0f / (1.0f + std::exp(-x[i]));
+}
+
+void tanh(const float* x, int64_t n, float* y) {
+  for (int64_t i = 0; i < n; ++i) y[i] = std::tanh(x[i]);
+}
+
 }  // namespace
 
 const GemmFloat32 gemm_f32_scalar{gemm};
 const DepthwiseFloat32 depthwise_f32_scalar{depthwise};
 const MaxRowsFloat32 max_rows_f32_scalar{max_rows};
 const SumRowsFloat32 sum_rows_f32_scalar{sum_rows};
+const SigmoidFloat32 sigmoid_f32_scalar{sigmoid};
+const TanhFloat32 tanh_f32_scalar{tanh};
 
 }  // namespace eightfold

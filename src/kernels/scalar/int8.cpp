@@ -2,6 +2,7 @@
 #include "kernels/generic/dense_scalar.h"
 #include "kernels/generic/depthwise_scalar.h"
 #include "kernels/generic/elementwise_scalar.h"
+#include "kernels/generic/lstm_scalar.h"
 #include "kernels/kernels.h"
 
 namespace eightfold {
@@ -20,5 +21,6 @@ const MaxRowsInt8 max_rows_i8_scalar{generic::max_rows_scalar};
 const SumRowsInt8 sum_rows_i8_scalar{generic::sum_rows_scalar};
 const QuantizeInt8 quantize_i8_scalar{generic::quantize_scalar};
 const DequantizeInt8 dequantize_i8_scalar{generic::dequantize_scalar};
+const LstmCellInt8 lstm_cell_i8_scalar{generic::lstm_cell_scalar};
 
 }  // namespace eightfold

@@ -9,7 +9,6 @@
 #include <cmath>
 
 #include "ir/constant.h"
-#include "quant/fusers/fold_scale_shift.h"
 #include "quant/fusers/fuse_activation.h"
 
 namespace eightfold {
@@ -34,6 +33,8 @@ const Tensor* parameter(const Graph& graph, const Node& norm, size_t index, int6
   return fits ? tensor : nullptr;
 }
 
+}  // namespace
+
 ScaleShift affine_map(const Graph& graph, const Node& norm, int64_t channels) {
   const auto values = [&](size_t index) {
     return parameter(graph, norm, index, channels)->data<float>();
@@ -49,16 +50,12 @@ ScaleShift affine_map(const Graph& graph, const Node& norm, int64_t channels) {
   return map;
 }
 
-}  // namespace
-
-Verdict can_fold_norm(const Graph& graph, NodeId norm_id, NodeId layer) {
+Verdict can_take_norm(const Graph& graph, NodeId norm_id, int64_t channels) {
   const Node& norm = graph.node(norm_id);
   if (is_training(graph, norm)) return refused("BatchNormalization is in training mode");
   if (norm.int_attribute("spatial", 1) == 0) {
     return refused("BatchNormalization with spatial = 0 has parameters per position");
   }
-  if (const Verdict verdict = can_fold_into(graph, layer); !verdict.ok) return verdict;
-  const int64_t channels = output_channels(graph, layer);
   for (size_t index : {kGamma, kBeta, kMean, kVariance}) {
     if (parameter(graph, norm, index, channels) == nullptr) {
       return refused("parameter " + std::to_string(index) +
@@ -70,6 +67,11 @@ Verdict can_fold_norm(const Graph& graph, NodeId norm_id, NodeId layer) {
     if (!std::isfinite(scale)) return refused("a variance of BatchNormalization is not positive");
   }
   return accepted();
+}
+
+Verdict can_fold_norm(const Graph& graph, NodeId norm, NodeId layer) {
+  if (const Verdict verdict = can_fold_into(graph, layer); !verdict.ok) return verdict;
+  return can_take_norm(graph, norm, output_channels(graph, layer));
 }
 
 void fold_norm(Graph& graph, NodeId norm, NodeId layer) {

@@ -35,6 +35,7 @@ struct Fuser {
 
 // ---- families, one per file
 std::vector<Fuser> batch_norm_fusers();   // conv_bn, conv_bn_relu, convtranspose_bn, linear_bn ...
+std::vector<Fuser> norm_before_fusers();  // bn_conv, matmul_bn
 std::vector<Fuser> constant_fusers();     // conv_add_const, conv_mul_const ...
 std::vector<Fuser> matmul_fusers();       // matmul_add
 std::vector<Fuser> pad_fusers();          // pad_into_conv, pad_into_pool

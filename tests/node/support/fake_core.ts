@@ -59,7 +59,13 @@ export class FakeCore {
     const called = (verb: string, ...texts: unknown[]) => void this.calls.push([verb, ...texts]);
     const part: Partial<Core> = {
       isa: () => 'fake',
-      load: () => this.#model('float'),
+      startLoading: () =>
+        this.#handle({
+          parts: () => [],
+          reserve: () => {},
+          fill: () => {},
+          finish: () => this.#model('float'),
+        }),
       fuse: (_, ...texts) => {
         called('fuse', ...texts);
         return this.#model('fused');

@@ -1,6 +1,8 @@
 // The models that tests quantize: the bundled digits and, when they are there, those of the test data.
 import { haveData, readModel } from '../../accuracy/data.ts';
+import { calibrationFeeds } from '../../accuracy/evaluate.ts';
 import { kModels } from '../../accuracy/models.ts';
+import { pick } from '../../accuracy/samples.ts';
 import { digitSamples, digits } from './digits.ts';
 import type { Feeds } from './eightfold.ts';
 
@@ -26,11 +28,11 @@ async function loadDigits(): Promise<ExampleModel> {
 async function loadShared(row: (typeof kModels)[number]): Promise<ExampleModel | undefined> {
   if (!haveData()) return undefined;
   const { calibration: set } = await row.sets();
-  const feedsAt = (i: number): Feeds => ({
-    [row.input]: { type: 'float32', data: set.at(i), dims: [1, ...row.dims] },
-  });
-  const calibration = Array.from({ length: Math.min(set.count, 16) }, (_, i) => feedsAt(i));
-  return { bytes: readModel(row.name), calibration, sample: calibration.at(-1)! };
+  const bytes = readModel(row.name);
+  const few = pick(set, (i) => i < (row.stream ? 128 : 16));
+  const calibration: Feeds[] = [];
+  for await (const feeds of calibrationFeeds(bytes, few, row)) calibration.push(feeds as Feeds);
+  return { bytes, calibration, sample: calibration.at(-1)! };
 }
 
 export function exampleModels(): ExampleRow[] {

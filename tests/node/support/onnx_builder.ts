@@ -39,7 +39,19 @@ export function message(fields: readonly Field[]): Uint8Array {
 const floatField = (number: number, value: number) =>
   join([Uint8Array.from(varint((number << 3) | 5)), new Uint8Array(Float32Array.of(value).buffer)]);
 
-export const kDataTypes = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, string: 8, bool: 9 };
+export const kDataTypes = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  string: 8,
+  bool: 9,
+  uint4: 21,
+  int4: 22,
+};
 export type DataType = keyof typeof kDataTypes;
 
 export interface TensorSpec {
@@ -52,6 +64,13 @@ export interface TensorSpec {
 
 function rawData(type: DataType, data: readonly number[]): Uint8Array {
   if (type === 'int64') return new Uint8Array(BigInt64Array.from(data.map(BigInt)).buffer);
+  if (type === 'uint16' || type === 'int16') return new Uint8Array(Int16Array.from(data).buffer);
+  if (type === 'uint4' || type === 'int4') {
+    // Two in a byte, the first in its low half.
+    return Uint8Array.from({ length: Math.ceil(data.length / 2) }, (_, i) => {
+      return (data[2 * i]! & 15) | (((data[2 * i + 1] ?? 0) & 15) << 4);
+    });
+  }
   if (type === 'int32') return new Uint8Array(Int32Array.from(data).buffer);
   if (type === 'float32') return new Uint8Array(Float32Array.from(data).buffer);
   return Uint8Array.from(data);
@@ -76,7 +95,13 @@ function tensor(name: string, { type = 'float32', dims, data, external }: Tensor
   ]);
 }
 
-export type AttributeValue = number | string | number[] | { float: number } | TensorSpec;
+export type AttributeValue =
+  | number
+  | string
+  | number[]
+  | { float: number }
+  | { graph: GraphSpec }
+  | TensorSpec;
 
 function attribute(name: string, value: AttributeValue): Uint8Array {
   if (typeof value === 'number')
@@ -96,6 +121,13 @@ function attribute(name: string, value: AttributeValue): Uint8Array {
   }
   if ('float' in value) {
     return join([message([[1, name]]), floatField(2, value.float), message([[20, 1]])]);
+  }
+  if ('graph' in value) {
+    return message([
+      [1, name],
+      [6, graphMessage(value.graph)],
+      [20, 5],
+    ]);
   }
   return message([
     [1, name],
@@ -126,12 +158,13 @@ function nodeMessage({ op, inputs, outputs, name, domain, attributes = {} }: Nod
 
 export interface ValueSpec {
   type?: DataType;
-  dims: (number | string)[];
+  /** Absent: not even the rank is told. */
+  dims?: (number | string)[];
 }
 
 function valueInfo(name: string, { type = 'float32', dims }: ValueSpec): Uint8Array {
   const shape = message(
-    dims.map((dim) => [1, message([[typeof dim === 'number' ? 1 : 2, dim]])] as const),
+    (dims ?? []).map((dim) => [1, message([[typeof dim === 'number' ? 1 : 2, dim]])] as const),
   );
   return message([
     [1, name],
@@ -142,7 +175,7 @@ function valueInfo(name: string, { type = 'float32', dims }: ValueSpec): Uint8Ar
           1,
           message([
             [1, kDataTypes[type]],
-            [2, shape],
+            [2, dims ? shape : undefined],
           ]),
         ],
       ]),
@@ -150,28 +183,68 @@ function valueInfo(name: string, { type = 'float32', dims }: ValueSpec): Uint8Ar
   ]);
 }
 
-export interface ModelSpec {
+export interface GraphSpec {
   nodes: NodeSpec[];
   inputs: Record<string, ValueSpec>;
   outputs: Record<string, ValueSpec>;
   initializers?: Record<string, TensorSpec>;
-  opset?: number;
 }
 
-/** The bytes of an ONNX file. */
-export function onnxModel(spec: ModelSpec): Uint8Array {
-  const { nodes, inputs, outputs, initializers = {}, opset = 13 } = spec;
-  const graph = message([
+function graphMessage({ nodes, inputs, outputs, initializers = {} }: GraphSpec): Uint8Array {
+  return message([
     ...nodes.map((node) => [1, nodeMessage(node)] as const),
     [2, 'test'],
     ...Object.entries(initializers).map(([name, value]) => [5, tensor(name, value)] as const),
     ...Object.entries(inputs).map(([name, value]) => [11, valueInfo(name, value)] as const),
     ...Object.entries(outputs).map(([name, value]) => [12, valueInfo(name, value)] as const),
   ]);
+}
+
+/** A model-local function: calls name its domain and op. */
+export interface FunctionSpec {
+  domain: string;
+  name: string;
+  inputs: string[];
+  outputs: string[];
+  nodes: NodeSpec[];
+}
+
+const functionMessage = ({ domain, name, inputs, outputs, nodes }: FunctionSpec) =>
+  message([
+    [1, name],
+    ...inputs.map((input) => [4, input] as const),
+    ...outputs.map((output) => [5, output] as const),
+    ...nodes.map((node) => [7, nodeMessage(node)] as const),
+    [10, domain],
+  ]);
+
+export interface ModelSpec extends GraphSpec {
+  opset?: number;
+  /** Versions of other domains. */
+  opsets?: Record<string, number>;
+  functions?: FunctionSpec[];
+}
+
+/** The bytes of an ONNX file. */
+export function onnxModel({ opset = 13, opsets = {}, functions = [], ...graph }: ModelSpec) {
+  const used = graph.nodes.flatMap(({ domain }) => (domain ? [[domain, 1] as const] : []));
+  const versions = { ...Object.fromEntries(used), ...opsets };
+  const others = Object.entries(versions).map(
+    ([domain, version]) =>
+      [
+        8,
+        message([
+          [1, domain],
+          [2, version],
+        ]),
+      ] as const,
+  );
   return message([
-    [1, 8],
+    [1, opset > 20 ? 10 : 8],
     [2, 'onnx_builder'],
-    [7, graph],
+    [7, graphMessage(graph)],
     [8, message([[2, opset]])],
+    ...others,
+    ...functions.map((each) => [25, functionMessage(each)] as const),
   ]);
 }

@@ -1,0 +1,10 @@
+// Einsum.
+#pragma once
+
+#include "ops/op.h"
+
+namespace eightfold {
+
+OpDef einsum_row();
+
+}  // namespace eightfold
