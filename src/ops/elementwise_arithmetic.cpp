@@ -31,6 +31,11 @@ struct MulOf {
     return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
   }
 };
+// By which the lowest number cannot be divided.
+template <typename T>
+bool is_minus_one(T b) {
+  return std::is_signed_v<T> && b == static_cast<T>(-1);
+}
 struct DivOf {
   template <typename T>
   static T apply(T a, T b) {
@@ -38,7 +43,7 @@ struct DivOf {
       return a / b;
     } else {
       if (b == 0) return 0;
-      if (std::is_signed_v<T> && b == static_cast<T>(-1)) return SubOf::apply(T{}, a);
+      if (is_minus_one(b)) return SubOf::apply(T{}, a);
       return static_cast<T>(a / b);
     }
   }
@@ -50,7 +55,7 @@ struct ModOf {
     if constexpr (std::is_floating_point_v<T>) {
       return std::fmod(a, b);
     } else {
-      if (b == 0 || b == static_cast<T>(-1)) return 0;
+      if (b == 0 || is_minus_one(b)) return 0;
       const T rest = static_cast<T>(a % b);
       return rest != 0 && (rest < 0) != (b < 0) ? static_cast<T>(rest + b) : rest;
     }
@@ -63,7 +68,7 @@ struct FmodOf {
     if constexpr (std::is_floating_point_v<T>) {
       return std::fmod(a, b);
     } else {
-      return b == 0 || b == static_cast<T>(-1) ? T{} : static_cast<T>(a % b);
+      return b == 0 || is_minus_one(b) ? T{} : static_cast<T>(a % b);
     }
   }
 };
