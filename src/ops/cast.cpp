@@ -117,6 +117,15 @@ Kind kind_of(DType dtype) {
   return any_dtype(dtype, [](auto) {}) ? Kind::kInteger : Kind::kNone;
 }
 
+Kind number_kind(const RunContext& context) {
+  const DType dtype = context.inputs[0].dtype;
+  const Kind kind = kind_of(dtype);
+  if (kind == Kind::kNone || dtype == DType::kBool || is_four_bit(dtype)) {
+    refuse_dtype(context, dtype);
+  }
+  return kind;
+}
+
 template <typename Wide>
 void load_piece(const TensorView& x, int64_t at, int64_t step, int64_t n, Wide* to) {
   any_dtype(x.dtype, [&](auto tag) {

@@ -54,8 +54,7 @@ void run_numeric(RunContext& context) {
     for (int64_t i = 0, n = y.size(); i < n; ++i) y.as<float>()[i] = F::apply(x.as<float>()[i]);
     return;
   }
-  const Kind kind = kind_of(x.dtype);
-  if (kind == Kind::kNone) refuse_dtype(context, x.dtype);
+  const Kind kind = number_kind(context);
   const bool is_absolute = std::is_same_v<F, AbsOf>;
   if (kind == Kind::kNatural && is_absolute) {
     cast_elements(x, y);

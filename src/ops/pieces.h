@@ -11,7 +11,7 @@
 #include <array>
 #include <cstdint>
 
-#include "core/tensor.h"
+#include "ops/op.h"
 
 namespace eightfold {
 
@@ -27,6 +27,9 @@ enum class Kind : uint8_t {
   kNatural,  // uint64 alone: as int64, to be read as uint64
 };
 Kind kind_of(DType dtype);
+
+// For ops that compute: of input 0; refuses what is no number there (strings, bool, four bits).
+Kind number_kind(const RunContext& context);
 
 // to[i] = x[at + i * step], for n <= kPiece elements in memory order. Wide is double, for any
 // number type, or int64_t, for whole numbers.

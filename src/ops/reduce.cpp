@@ -182,12 +182,14 @@ void reduce(const RunContext& context, const Fold& fold) {
 template <Map map, Join join, Finish finish>
 void run_reduce(RunContext& context) {
   const Fold fold{map, join, finish};
-  const DType dtype = context.inputs[0].dtype;
-  switch (kind_of(dtype)) {
+  // Bools have an order.
+  const bool is_bool = context.inputs[0].dtype == DType::kBool;
+  const bool any_or_all = is_bool && (join == Join::kMax || join == Join::kMin);
+  switch (any_or_all ? Kind::kInteger : number_kind(context)) {
     case Kind::kFloat: return reduce<double>(context, fold);
     case Kind::kInteger:
     case Kind::kNatural: return reduce<int64_t>(context, fold);
-    case Kind::kNone: refuse_dtype(context, dtype);
+    case Kind::kNone: break;
   }
 }
 

@@ -51,8 +51,7 @@ void find_best(RunContext& context, bool max) {
   const bool last = context.node.int_attribute("select_last_index", 0) != 0;
   const int64_t count = x.shape[axis], inner = product(x.shape, axis + 1, rank);
   if (count == 0) context.fail(ErrorCode::kInvalidShape, "the axis is empty");
-  const Kind kind = kind_of(x.dtype);
-  if (kind == Kind::kNone) refuse_dtype(context, x.dtype);
+  const Kind kind = number_kind(context);
   const auto find = kind == Kind::kFloat     ? best_index<double, double>
                     : kind == Kind::kNatural ? best_index<uint64_t, int64_t>
                                              : best_index<int64_t, int64_t>;

@@ -46,6 +46,7 @@ void sum_along(const T* x, T* y, const Extent& extent, bool exclusive, bool reve
 // Floats in their own type, whole numbers by way of int64.
 void run_cum_sum(RunContext& context) {
   const TensorView &x = context.inputs[0], &y = context.outputs[0];
+  number_kind(context);
   const std::vector<int64_t> given = integers(context.inputs[1]);
   if (given.size() != 1) context.fail(ErrorCode::kInvalidShape, "the axis must be a scalar");
   const Extent extent = extent_of(x.shape, checked_axis(context, given[0], x.shape.size()));
@@ -93,7 +94,7 @@ struct Column {
   std::vector<double> floats;
   std::vector<int64_t> integers;
 
-  Column(DType dtype, int64_t count) : kind(kind_of(dtype)) {
+  Column(Kind of, int64_t count) : kind(of) {
     kind == Kind::kFloat ? floats.resize(static_cast<size_t>(count))
                          : integers.resize(static_cast<size_t>(count));
   }
@@ -124,7 +125,7 @@ void run_top_k(RunContext& context) {
   const int64_t k = context.outputs[0].shape[axis];
   const size_t bytes = element_bytes(context, x.dtype);
   std::vector<int64_t> order(static_cast<size_t>(extent.count));
-  Column values(x.dtype, extent.count);
+  Column values(number_kind(context), extent.count);
   for (int64_t column = 0; column < extent.outer * extent.inner; ++column) {
     const int64_t from = extent.first_of(column, extent.count), to = extent.first_of(column, k);
     values.load(x, from, extent.inner);

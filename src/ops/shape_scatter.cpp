@@ -76,8 +76,8 @@ void write(const RunContext& context, Reduction reduction, int64_t to, int64_t f
                static_cast<size_t>(count) * bytes);
     return;
   }
-  const Kind kind = kind_of(y.dtype);
-  if (kind == Kind::kNone || kind == Kind::kNatural) refuse_dtype(context, y.dtype);
+  const Kind kind = number_kind(context);
+  if (kind == Kind::kNatural) refuse_dtype(context, y.dtype);
   kind == Kind::kFloat ? reduce_into<double>(y, to, updates, from, count, reduction)
                        : reduce_into<int64_t>(y, to, updates, from, count, reduction);
 }

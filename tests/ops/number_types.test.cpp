@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "core/error.h"
 #include "support/matchers.h"
 #include "support/op_runner.h"
 
@@ -152,6 +153,18 @@ TEST_CASE("reductions of bool are any and all", "[ops][types]") {
                    booleans({1, 2}, {0, 0})) == "");
   CHECK(difference(run_op({.op = "ReduceMin", .inputs = {none, i64({0})}})[0],
                    booleans({1, 2}, {1, 1})) == "");
+}
+
+TEST_CASE("a bool is no number", "[ops][types]") {
+  const Tensor x = booleans({2}, {0, 1});
+  for (const char* op : {"Add", "Max"}) {
+    INFO(op);
+    CHECK_THROWS_AS(run_op({.op = op, .inputs = {x, x}}), Error);
+  }
+  for (const char* op : {"Neg", "Relu", "ReduceSum", "ArgMax", "Clip"}) {
+    INFO(op);
+    CHECK_THROWS_AS(run_op({.op = op, .inputs = {x}}), Error);
+  }
 }
 
 }  // namespace
