@@ -31,7 +31,7 @@ Kind kind_of(DType dtype);
 // For ops that compute: of input 0; refuses what is no number there (strings, bool, four bits).
 Kind number_kind(const RunContext& context);
 
-// to[i] = x[at + i * step], for n <= kPiece elements in memory order. Wide is double, for any
+// to[i] = x[at + i * step], for n elements in memory order. Wide is double, for any
 // number type, or int64_t, for whole numbers.
 template <typename Wide>
 void load_piece(const TensorView& x, int64_t at, int64_t step, int64_t n, Wide* to);
@@ -51,6 +51,19 @@ void map_pieces(const TensorView& x, const TensorView& y, F&& loop) {
     loop(piece.data(), n);
     store_piece(piece.data(), n, y, at);
   }
+}
+
+// y[i] = value_at(i) as a double. False when y's type is none that can be cast.
+template <typename F>
+bool fill_pieces(const TensorView& y, F&& value_at) {
+  Piece<double> piece;
+  const int64_t size = y.size();
+  for (int64_t at = 0; at < size; at += kPiece) {
+    const int64_t n = size - at < kPiece ? size - at : kPiece;
+    for (int64_t i = 0; i < n; ++i) piece[static_cast<size_t>(i)] = value_at(at + i);
+    if (!store_piece(piece.data(), n, y, at)) return false;
+  }
+  return true;
 }
 
 }  // namespace eightfold

@@ -4,7 +4,7 @@
 
 #include "ops/cast.h"
 #include "ops/elementwise_rows.h"
-#include "ops/pieces.h"
+#include "ops/ordered.h"
 #include "ops/reduce.h"
 #include "ops/shape_rows.h"
 
@@ -88,35 +88,6 @@ void infer_top_k(InferContext& context) {
   context.set_output(1, DType::kInt64, std::move(result));
 }
 
-// The elements of a column, of whatever type, in their order.
-struct Column {
-  Kind kind;
-  std::vector<double> floats;
-  std::vector<int64_t> integers;
-
-  Column(Kind of, int64_t count) : kind(of) {
-    kind == Kind::kFloat ? floats.resize(static_cast<size_t>(count))
-                         : integers.resize(static_cast<size_t>(count));
-  }
-  void load(const TensorView& x, int64_t from, int64_t step) {
-    const auto fill = [&](auto& to) {
-      for (size_t at = 0; at < to.size(); at += kPiece) {
-        const int64_t n = std::min(kPiece, static_cast<int64_t>(to.size() - at));
-        load_piece(x, from + static_cast<int64_t>(at) * step, step, n, &to[at]);
-      }
-    };
-    kind == Kind::kFloat ? fill(floats) : fill(integers);
-    if (kind != Kind::kNatural) return;
-    for (int64_t& bits : integers) bits ^= INT64_MIN;  // the order of uint64
-  }
-  // -1, 0 or 1, as a stands to b.
-  int order(int64_t a, int64_t b) const {
-    const auto compare = [](auto left, auto right) { return (left > right) - (left < right); };
-    const auto i = static_cast<size_t>(a), j = static_cast<size_t>(b);
-    return kind == Kind::kFloat ? compare(floats[i], floats[j]) : compare(integers[i], integers[j]);
-  }
-};
-
 void run_top_k(RunContext& context) {
   const TensorView& x = context.inputs[0];
   const size_t axis = checked_axis(context, context.node.int_attribute("axis", -1), x.shape.size());
@@ -125,10 +96,10 @@ void run_top_k(RunContext& context) {
   const int64_t k = context.outputs[0].shape[axis];
   const size_t bytes = element_bytes(context, x.dtype);
   std::vector<int64_t> order(static_cast<size_t>(extent.count));
-  Column values(number_kind(context), extent.count);
+  Ordered values(number_kind(context));
   for (int64_t column = 0; column < extent.outer * extent.inner; ++column) {
     const int64_t from = extent.first_of(column, extent.count), to = extent.first_of(column, k);
-    values.load(x, from, extent.inner);
+    values.load(x, from, extent.inner, extent.count);
     std::iota(order.begin(), order.end(), int64_t{0});
     std::partial_sort(order.begin(), order.begin() + k, order.end(), [&](int64_t a, int64_t b) {
       const int how = values.order(a, b);

@@ -155,6 +155,28 @@ TEST_CASE("reductions of bool are any and all", "[ops][types]") {
                    booleans({1, 2}, {1, 1})) == "");
 }
 
+// As numpy sorts: NaN above all numbers, one NaN as good as another.
+TEST_CASE("NaN has a place in the order", "[ops][types]") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const Tensor x = f32({5}, {2, nan, 7, nan, -1});
+  const auto top = run_op({.op = "TopK", .inputs = {x, i64({5})}, .constants = {1}, .outputs = 2});
+  CHECK(values_of<int64_t>(top[1]) == std::vector<int64_t>{1, 3, 2, 0, 4});
+  const auto unique = run_op({.op = "Unique", .inputs = {x}, .outputs = 4});
+  CHECK(values_of<int64_t>(unique[1]) == std::vector<int64_t>{4, 0, 2, 1});
+  CHECK(values_of<int64_t>(unique[3]) == std::vector<int64_t>{1, 1, 1, 2});
+}
+
+TEMPLATE_TEST_CASE("Unique in every type of whole number", "[ops][types]", int8_t, uint8_t, int16_t,
+                   uint16_t, int32_t, uint32_t, int64_t, uint64_t) {
+  using T = TestType;
+  std::vector<T> a = numbers<T>(6);
+  for (size_t i = 7; i < a.size(); i += 7) a[i] = a[i - 7];
+  const Tensor y = run_op({.op = "Unique", .inputs = {tensor(a)}})[0];
+  std::ranges::sort(a);
+  a.erase(std::unique(a.begin(), a.end()), a.end());
+  CHECK(values_of<T>(y) == a);
+}
+
 TEST_CASE("a bool is no number", "[ops][types]") {
   const Tensor x = booleans({2}, {0, 1});
   for (const char* op : {"Add", "Max"}) {
