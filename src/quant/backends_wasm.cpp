@@ -26,9 +26,7 @@ constexpr auto kBetween = QuantizeWhen::kBetweenQuantized;
 constexpr auto kAlone = QuantizeWhen::kDynamicAlone;
 constexpr auto kAfter = QuantizeWhen::kInputQuantized;
 constexpr Row kRows[] = {
-    ops_row(kLayers,
-            "Conv eightfold:Conv ConvTranspose eightfold:ConvTranspose Gemm eightfold:Gemm MatMul",
-            Trait::kOwn, kAlone),
+    ops_row(kLayers, "Conv eightfold:Conv Gemm eightfold:Gemm MatMul", Trait::kOwn, kAlone),
     ops_row(kOthers, "Add Mul eightfold:Add eightfold:Mul", Trait::kOwn, kBetween),
     ops_row(kOthers,
             "Concat LeakyRelu Sigmoid AveragePool GlobalAveragePool HardSwish eightfold:HardSwish "

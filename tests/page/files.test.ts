@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Page } from 'playwright-core';
+import { onnxModel } from '../node/support/onnx_builder.ts';
 import {
   dropFile,
   finished,
@@ -115,6 +116,33 @@ test('a run is cancelled at once, and the next one is whole', async () => {
   assert.equal(await page.locator('#report').isVisible(), false);
   assert.equal(await page.locator('#problem').isVisible(), false);
   await runExample(page);
+  assert.deepEqual(complaints, []);
+  await close();
+});
+
+test('weights in a file beside the model are read from it', async () => {
+  const { page, complaints, close } = await stage.visit();
+  const weights = Float32Array.from({ length: 64 * 10 }, (_, i) => Math.sin(i * 1.7) / 8);
+  const external = { location: 'weights.bin', offset: 0, length: weights.byteLength };
+  const file = onnxModel({
+    nodes: [
+      { op: 'Flatten', inputs: ['input'], outputs: ['flat'] },
+      { op: 'MatMul', inputs: ['flat', 'w'], outputs: ['logits'] },
+    ],
+    inputs: { input: { dims: ['N', 1, 8, 8] } },
+    outputs: { logits: { dims: ['N', 10] } },
+    initializers: { w: { dims: [64, 10], data: [], external } },
+  });
+  const beside = { 'beside.onnx': Buffer.from(file), 'some.npz': digits(40) };
+  await pick(page, beside);
+  await page.locator('#run:enabled').click();
+  assert.match(await problem(page), /weights\.bin/);
+  await pick(page, { ...beside, 'weights.bin': Buffer.from(weights.buffer) });
+  await page.locator('#problem').waitFor({ state: 'hidden' });
+  await page.click('#run');
+  await finished(page);
+  assert.match(await page.locator('#card-agreement').innerText(), /on 40 samples/);
+  await keepShot(page, 'external');
   assert.deepEqual(complaints, []);
   await close();
 });
