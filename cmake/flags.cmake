@@ -11,8 +11,9 @@ target_compile_options(ef_flags INTERFACE -Wall -Wextra -Wpedantic -Werror -ffp-
 add_library(ef_platform INTERFACE)
 target_link_libraries(ef_flags INTERFACE ef_platform)
 
+# Bulk memory and conversions without traps are in every engine that has simd128; both are smaller, and faster.
 if(EMSCRIPTEN)
-  target_compile_options(ef_platform INTERFACE -fwasm-exceptions -msimd128)
+  target_compile_options(ef_platform INTERFACE -fwasm-exceptions -msimd128 -mbulk-memory -mnontrapping-fptoint)
   target_link_options(ef_platform INTERFACE -fwasm-exceptions -msimd128)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   # SIMDe maps the wasm intrinsics to SSE4; every x86-64 machine since 2009 has it.

@@ -26,6 +26,10 @@ function(ef_room room)
   target_link_libraries(ef_${room} ${scope} ef_flags ef_headers)
   # Only the numeric loops earn the size that -O3 costs: all else is downloaded more often than it is hot.
   # Loops over elements live in ops too, so -Os there: -Oz would leave them without vectors.
+  # Optimized across units when linked: what no other unit needs goes, copies of a template become one.
+  if(EMSCRIPTEN AND units)
+    target_compile_options(ef_${room} PRIVATE -flto)
+  endif()
   if(EMSCRIPTEN AND units AND room STREQUAL "ops")
     target_compile_options(ef_${room} PRIVATE -Os)
   elseif(EMSCRIPTEN AND units AND NOT room STREQUAL "kernels")

@@ -7,6 +7,7 @@
 #include "ops/activation_gated.h"
 #include "ops/elementwise_rows.h"
 #include "ops/families.h"
+#include "ops/pieces.h"
 #include "ops/softmax.h"
 
 namespace eightfold {
@@ -85,13 +86,25 @@ void run_gelu(RunContext& context) {
 
 // ---- Relu and Clip run on integers too: bounds are in the units of the data
 template <typename T>
-void clip(const RunContext& context, T low, T high) {
-  const T* x = context.inputs[0].as<T>();
-  T* y = context.outputs[0].as<T>();
+void clip_values(const T* x, T* y, int64_t n, T low, T high) {
   // min(high, max(x, low)): NaN passes through, and low > high gives high, as in ONNX.
-  for (int64_t i = 0, n = context.outputs[0].size(); i < n; ++i) {
+  for (int64_t i = 0; i < n; ++i) {
     const T raised = x[i] < low ? low : x[i];
     y[i] = high < raised ? high : raised;
+  }
+}
+
+template <typename T>
+void clip(const RunContext& context, T low, T high) {
+  const TensorView &x = context.inputs[0], &y = context.outputs[0];
+  if constexpr (sizeof(T) < 8) {
+    clip_values(x.as<T>(), y.as<T>(), y.size(), low, high);
+  } else {
+    using Stored = std::conditional_t<std::is_same_v<T, double>, double, int64_t>;
+    map_pieces<Stored>(x, y, [&](Stored* piece, int64_t n) {
+      auto* values = reinterpret_cast<T*>(piece);
+      clip_values(values, values, n, low, high);
+    });
   }
 }
 
@@ -106,11 +119,16 @@ constexpr T highest() {
                                               : std::numeric_limits<T>::max();
 }
 
+// What is hot has a loop of its own; one per kind serves the rest.
 template <typename F>
 void for_number(RunContext& context, F&& call) {
   const DType dtype = context.inputs[0].dtype;
-  if (!dtype_switch<float, double, int64_t, int32_t, int16_t, int8_t, uint8_t>(dtype, call)) {
-    refuse_dtype(context, dtype);
+  if (dtype_switch<float, int8_t, uint8_t>(dtype, call)) return;
+  switch (number_kind(context)) {
+    case Kind::kFloat: return call(double{});
+    case Kind::kInteger: return call(int64_t{});
+    case Kind::kNatural: return call(uint64_t{});
+    case Kind::kNone: break;
   }
 }
 
@@ -129,7 +147,9 @@ T bound(const RunContext& context, size_t i, std::string_view attribute, T fallb
     if (context.inputs[i].dtype != context.inputs[0].dtype || context.inputs[i].size() != 1) {
       context.fail(ErrorCode::kInvalidType, "a bound must be a scalar of the data's dtype");
     }
-    return context.inputs[i].as<T>()[0];
+    std::conditional_t<std::is_floating_point_v<T>, double, int64_t> value;
+    load_piece(context.inputs[i], 0, 1, 1, &value);
+    return static_cast<T>(value);
   }
   if (!context.node.has_attribute(attribute)) return fallback;
   return static_cast<T>(context.node.float_attribute(attribute, 0));

@@ -159,15 +159,20 @@ OpState pack_row(const OpDef& op, const PackContext& context) {
   const WideConstants constants(op, context.constants, INT64_MAX);
   std::vector<ValueType> types(context.input_types.begin(), context.input_types.end());
   for (ValueType& type : types) type.dtype = computed_dtype(op, type.dtype);
-  return op.pack(PackContext{context.node, context.opset, constants.pointers(), types});
+  PackContext inner = context;
+  inner.constants = constants.pointers();
+  inner.input_types = types;
+  return op.pack(inner);
 }
 
 OpState plan_row(const OpDef& op, PlanContext& context) {
   const std::vector<TensorInfo> inputs = wide_infos(op, context.inputs);
   const std::vector<TensorInfo> outputs = wide_infos(op, context.outputs);
   const WideConstants constants(op, context.constants, kSmallConstant);
-  PlanContext inner{context.node, context.opset,        inputs,
-                    outputs,      constants.pointers(), context.packed};
+  PlanContext inner = context;
+  inner.inputs = inputs;
+  inner.outputs = outputs;
+  inner.constants = constants.pointers();
   OpState state = op.plan ? op.plan(inner) : nullptr;
   context.scratch_bytes = inner.scratch_bytes;
   for (size_t i = 0; i < inputs.size(); ++i) {

@@ -5,7 +5,6 @@
 #include "ops/cast.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -13,6 +12,7 @@
 #include "core/nibble.h"
 #include "ops/elementwise_rows.h"
 #include "ops/half.h"
+#include "ops/pieces.h"
 
 namespace eightfold {
 namespace {
@@ -81,19 +81,6 @@ void store(void* y, int64_t i, From value) {
   }
 }
 
-// Through the widest type of the kind, so that n + n loops serve n * n pairs of dtypes: whole
-// numbers as 64 bits, all else as double, in pieces that stay in the first cache.
-template <typename From>
-using WideOf = std::conditional_t<
-    std::is_same_v<decltype(load<From>(nullptr, 0)), uint64_t>, uint64_t,
-    std::conditional_t<std::is_floating_point_v<decltype(load<From>(nullptr, 0))>, double,
-                       int64_t>>;
-
-constexpr int64_t kPiece = 256;
-
-template <typename Wide>
-using Piece = std::array<Wide, kPiece>;
-
 // Like dtype_switch, with the two half precision types and those of four bits.
 template <typename F>
 bool any_dtype(DType dtype, F&& call) {
@@ -105,32 +92,72 @@ bool any_dtype(DType dtype, F&& call) {
                       uint64_t, bool>(dtype, call);
 }
 
+// n + n loops serve n * n pairs of dtypes.
 template <typename Wide>
-bool store_piece(const TensorView& to, const Piece<Wide>& piece, int64_t at, int64_t n) {
-  return any_dtype(to.dtype, [&](auto tag) {
-    for (int64_t i = 0; i < n; ++i) {
-      store<decltype(tag)>(to.data, at + i, piece[static_cast<size_t>(i)]);
+bool cast_pieces(const TensorView& from, const TensorView& to) {
+  Piece<Wide> piece;
+  const int64_t size = to.size();
+  for (int64_t at = 0; at < size; at += kPiece) {
+    const int64_t n = std::min(kPiece, size - at);
+    if constexpr (std::is_same_v<Wide, uint64_t>) {
+      load_piece(from, at, 1, n, reinterpret_cast<int64_t*>(piece.data()));
+    } else {
+      load_piece(from, at, 1, n, piece.data());
     }
-  });
+    if (!store_piece(piece.data(), n, to, at)) return false;
+  }
+  return true;
 }
 
 }  // namespace
 
-bool cast_elements(const TensorView& from, const TensorView& to) {
-  bool stored = true;
-  const bool loaded = any_dtype(from.dtype, [&](auto tag) {
+Kind kind_of(DType dtype) {
+  if (is_float(dtype)) return Kind::kFloat;
+  if (dtype == DType::kUint64) return Kind::kNatural;
+  return any_dtype(dtype, [](auto) {}) ? Kind::kInteger : Kind::kNone;
+}
+
+Kind number_kind(const RunContext& context) {
+  const DType dtype = context.inputs[0].dtype;
+  const Kind kind = kind_of(dtype);
+  if (kind == Kind::kNone || dtype == DType::kBool || is_four_bit(dtype)) {
+    refuse_dtype(context, dtype);
+  }
+  return kind;
+}
+
+template <typename Wide>
+void load_piece(const TensorView& x, int64_t at, int64_t step, int64_t n, Wide* to) {
+  any_dtype(x.dtype, [&](auto tag) {
     using From = decltype(tag);
-    Piece<WideOf<From>> piece;
-    const int64_t size = to.size();
-    for (int64_t at = 0; at < size && stored; at += kPiece) {
-      const int64_t n = std::min(kPiece, size - at);
-      for (int64_t i = 0; i < n; ++i) {
-        piece[static_cast<size_t>(i)] = static_cast<WideOf<From>>(load<From>(from.data, at + i));
-      }
-      stored = store_piece(to, piece, at, n);
+    if constexpr (std::is_integral_v<Wide> &&
+                  std::is_floating_point_v<decltype(load<From>(nullptr, 0))>) {
+      return;  // never asked for
+    } else {
+      for (int64_t i = 0; i < n; ++i) to[i] = static_cast<Wide>(load<From>(x.data, at + i * step));
     }
   });
-  return loaded && stored;
+}
+template void load_piece<double>(const TensorView&, int64_t, int64_t, int64_t, double*);
+template void load_piece<int64_t>(const TensorView&, int64_t, int64_t, int64_t, int64_t*);
+
+template <typename Wide>
+bool store_piece(const Wide* from, int64_t n, const TensorView& y, int64_t at) {
+  return any_dtype(y.dtype, [&](auto tag) {
+    for (int64_t i = 0; i < n; ++i) store<decltype(tag)>(y.data, at + i, from[i]);
+  });
+}
+template bool store_piece<double>(const double*, int64_t, const TensorView&, int64_t);
+template bool store_piece<int64_t>(const int64_t*, int64_t, const TensorView&, int64_t);
+
+bool cast_elements(const TensorView& from, const TensorView& to) {
+  switch (kind_of(from.dtype)) {
+    case Kind::kFloat: return cast_pieces<double>(from, to);
+    case Kind::kInteger: return cast_pieces<int64_t>(from, to);
+    case Kind::kNatural: return cast_pieces<uint64_t>(from, to);
+    case Kind::kNone: break;
+  }
+  return false;
 }
 
 void run_cast(RunContext& context) {

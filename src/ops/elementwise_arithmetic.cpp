@@ -2,12 +2,11 @@
 // Integer overflow wraps; integer division by zero gives 0 (ONNX leaves it undefined).
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <memory>
 #include <utility>
 
-#include "ops/activation_attribute.h"
-#include "ops/elementwise_rows.h"
+#include "ops/elementwise_fold.h"
+#include "ops/pieces.h"
 
 namespace eightfold {
 namespace {
@@ -32,6 +31,11 @@ struct MulOf {
     return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
   }
 };
+// By which the lowest number cannot be divided.
+template <typename T>
+bool is_minus_one(T b) {
+  return std::is_signed_v<T> && b == static_cast<T>(-1);
+}
 struct DivOf {
   template <typename T>
   static T apply(T a, T b) {
@@ -39,7 +43,7 @@ struct DivOf {
       return a / b;
     } else {
       if (b == 0) return 0;
-      if (std::is_signed_v<T> && b == static_cast<T>(-1)) return SubOf::apply(T{}, a);
+      if (is_minus_one(b)) return SubOf::apply(T{}, a);
       return static_cast<T>(a / b);
     }
   }
@@ -51,7 +55,7 @@ struct ModOf {
     if constexpr (std::is_floating_point_v<T>) {
       return std::fmod(a, b);
     } else {
-      if (b == 0 || b == static_cast<T>(-1)) return 0;
+      if (b == 0 || is_minus_one(b)) return 0;
       const T rest = static_cast<T>(a % b);
       return rest != 0 && (rest < 0) != (b < 0) ? static_cast<T>(rest + b) : rest;
     }
@@ -64,7 +68,7 @@ struct FmodOf {
     if constexpr (std::is_floating_point_v<T>) {
       return std::fmod(a, b);
     } else {
-      return b == 0 || b == static_cast<T>(-1) ? T{} : static_cast<T>(a % b);
+      return b == 0 || is_minus_one(b) ? T{} : static_cast<T>(a % b);
     }
   }
 };
@@ -82,105 +86,81 @@ struct MinOf {
   }
 };
 
-template <typename F>
-void run_binary(RunContext& context) {
-  const DType dtype = context.inputs[0].dtype;
-  const bool done =
-      dtype_switch<float, double, int64_t, int32_t, int16_t, int8_t, uint8_t, uint16_t, uint32_t,
-                   uint64_t>(dtype, [&](auto tag) { binary_rows<F, decltype(tag)>(context); });
-  if (!done) refuse_dtype(context, dtype);
+template <const FoldLoops& loops>
+void run_fold(RunContext& context) {
+  fold_operands(context, loops);
 }
 
 void run_mod(RunContext& context) {
-  return context.node.int_attribute("fmod", 0) ? run_binary<FmodOf>(context)
-                                               : run_binary<ModOf>(context);
-}
-
-// Any number of operands: the first is copied, the others are folded in.
-template <typename F, typename T>
-void fold_rows(RunContext& context) {
-  const Broadcast& plan = context.plan_as<Broadcast>();
-  T* out = context.outputs[0].as<T>();
-  const int64_t n = plan.row_size();
-  plan.for_each_row([&](int64_t at, const int64_t* from) {
-    T* row = out + at;
-    const T* first = context.inputs[0].as<T>() + from[0];
-    const int64_t step = plan.row_stride(0);
-    for (int64_t i = 0; i < n; ++i) row[i] = first[i * step];
-    for (size_t k = 1; k < context.inputs.size(); ++k) {
-      binary_row<F>(row, 1, context.inputs[k].as<T>() + from[k], plan.row_stride(k), row, n);
-    }
-  });
-}
-
-template <typename F>
-void run_variadic(RunContext& context) {
-  const DType dtype = context.inputs[0].dtype;
-  const bool done =
-      dtype_switch<float, double, int64_t, int32_t, int16_t, int8_t, uint8_t, uint16_t, uint32_t,
-                   uint64_t>(dtype, [&](auto tag) { fold_rows<F, decltype(tag)>(context); });
-  if (!done) refuse_dtype(context, dtype);
+  const bool fmod = context.node.int_attribute("fmod", 0) != 0;
+  fold_operands(context, fmod ? kFoldLoops<FmodOf> : kFoldLoops<ModOf>);
 }
 
 void run_mean(RunContext& context) {
-  const DType dtype = context.inputs[0].dtype;
-  const bool done = dtype_switch<float, double>(dtype, [&](auto tag) {
-    using T = decltype(tag);
-    fold_rows<AddOf, T>(context);
-    T* out = context.outputs[0].as<T>();
-    const auto count = static_cast<T>(context.inputs.size());
-    for (int64_t i = 0, n = context.outputs[0].size(); i < n; ++i) out[i] /= count;
+  const TensorView& y = context.outputs[0];
+  if (!is_float(y.dtype)) refuse_dtype(context, y.dtype);
+  fold_operands(context, kWrappingLoops<AddOf>);
+  const auto count = static_cast<double>(context.inputs.size());
+  map_pieces<double>(y, y, [&](double* sums, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) sums[i] /= count;
   });
-  if (!done) refuse_dtype(context, dtype);
 }
 
 // ---- Pow: the exponent has a dtype of its own
 template <typename T>
-T power(T base, double exponent) {
-  const double result = std::pow(static_cast<double>(base), exponent);
-  if constexpr (std::is_integral_v<T>) {
-    // Out of range is undefined in ONNX; saturate rather than convert undefined.
-    if (!(result >= static_cast<double>(std::numeric_limits<T>::min()))) {
-      return std::numeric_limits<T>::min();
-    }
-    if (result >= static_cast<double>(std::numeric_limits<T>::max())) {
-      return std::numeric_limits<T>::max();
-    }
-  }
-  return static_cast<T>(result);
+T power(T base, double exponent, DType) {
+  return std::pow(base, static_cast<T>(exponent));
 }
 
-template <typename T, typename E>
-void power_row(const T* base, int64_t sb, const E* exponent, int64_t se, T* out, int64_t n) {
-  if (se == 0 && exponent[0] == E{2}) {
-    for (int64_t i = 0; i < n; ++i) out[i] = MulOf::apply(base[i * sb], base[i * sb]);
-    return;
-  }
+// Whole numbers by way of double. Out of range is undefined in ONNX: the ends of the range.
+template <>
+int64_t power(int64_t base, double exponent, DType dtype) {
+  const bool narrow = dtype == DType::kInt32;
+  const double result = std::pow(static_cast<double>(base), exponent);
+  const double end = narrow ? 0x1p31 : 0x1p63;
+  if (!(result >= -end)) return narrow ? INT32_MIN : INT64_MIN;
+  if (result >= end) return narrow ? INT32_MAX : INT64_MAX;
+  return static_cast<int64_t>(result);
+}
+
+template <typename T>
+void power_piece(T* values, const double* exponents, bool squares, int64_t n, DType dtype) {
   for (int64_t i = 0; i < n; ++i) {
-    if constexpr (std::is_same_v<T, float>) {
-      out[i] = std::pow(base[i * sb], static_cast<float>(exponent[i * se]));
-    } else {
-      out[i] = power(base[i * sb], static_cast<double>(exponent[i * se]));
-    }
+    values[i] =
+        squares ? MulOf::apply(values[i], values[i]) : power(values[i], exponents[i], dtype);
   }
 }
 
 void run_pow(RunContext& context) {
   const Broadcast& plan = context.plan_as<Broadcast>();
-  bool done = false;
-  dtype_switch<float, double, int64_t, int32_t>(context.inputs[0].dtype, [&](auto base_tag) {
-    using T = decltype(base_tag);
-    done = dtype_switch<float, double, int64_t, int32_t>(
-        context.inputs[1].dtype, [&](auto exponent_tag) {
-          using E = decltype(exponent_tag);
-          plan.for_each_row([&](int64_t at, const int64_t* from) {
-            power_row(context.inputs[0].as<T>() + from[0], plan.row_stride(0),
-                      context.inputs[1].as<E>() + from[1], plan.row_stride(1),
-                      context.outputs[0].as<T>() + at, plan.row_size());
-          });
-        });
+  const TensorView &x = context.inputs[0], &exponent = context.inputs[1], &y = context.outputs[0];
+  const bool whole = x.dtype == DType::kInt32 || x.dtype == DType::kInt64;
+  if (!whole && !is_float(x.dtype)) refuse_dtype(context, x.dtype);
+  if (kind_of(exponent.dtype) == Kind::kNone) refuse_dtype(context, exponent.dtype);
+  const int64_t sx = plan.row_stride(0), se = plan.row_stride(1);
+  Piece<double> exponents;
+  plan.for_each_row([&](int64_t to, const int64_t* from) {
+    for (int64_t at = 0; at < plan.row_size(); at += kPiece) {
+      const int64_t n = std::min(kPiece, plan.row_size() - at);
+      const int64_t first = from[0] + at * sx;
+      load_piece(exponent, from[1] + at * se, se, n, exponents.data());
+      const bool squares = se == 0 && exponents[0] == 2;
+      const auto raise = [&](auto&& piece) {
+        load_piece(x, first, sx, n, piece.data());
+        power_piece(piece.data(), exponents.data(), squares, n, x.dtype);
+        store_piece(piece.data(), n, y, to + at);
+      };
+      if (x.dtype == DType::kFloat32) {
+        float* out = y.as<float>() + to + at;
+        for (int64_t i = 0; i < n; ++i) out[i] = x.as<float>()[first + i * sx];
+        power_piece(out, exponents.data(), squares, n, x.dtype);
+      } else if (whole) {
+        raise(Piece<int64_t>{});
+      } else {
+        raise(Piece<double>{});
+      }
+    }
   });
-  if (!done) refuse_dtype(context, context.inputs[0].dtype);
 }
 
 // ---- the fused forms of our own domain: y = activation(f(a, b))
@@ -194,15 +174,11 @@ OpState plan_activated(PlanContext& context) {
       make_broadcast(context.outputs[0], context.inputs), read_activation(context.node)});
 }
 
-template <typename F>
+template <const FoldLoops& loops>
 void run_activated(RunContext& context) {
   if (context.inputs[0].dtype != DType::kFloat32) refuse_dtype(context, context.inputs[0].dtype);
   const ActivatedPlan& plan = context.plan_as<ActivatedPlan>();
-  binary_rows<F, float, float>(context, plan.rows, [&](float* row, int64_t n) {
-    if (plan.activation.kind != FusedActivation::Kind::kNone) {
-      apply_activation(plan.activation, row, n);
-    }
-  });
+  fold_singles(context, plan.rows, loops, plan.activation);
 }
 
 OpDef arithmetic(std::string_view op_type, void (*run)(RunContext&)) {
@@ -234,19 +210,20 @@ OpDef with_int8(OpDef row, QuantizedForm form) {
 }  // namespace
 
 void add_arithmetic_rows(std::vector<OpDef>& rows) {
-  rows.push_back(with_int8(arithmetic("Add", run_binary<AddOf>),
+  rows.push_back(with_int8(arithmetic("Add", run_fold<kWrappingLoops<AddOf>>),
                            {QuantizedOperands::kBinary, kMicrosoftDomain, "QLinearAdd"}));
-  rows.push_back(with_int8(arithmetic("Mul", run_binary<MulOf>),
+  rows.push_back(with_int8(arithmetic("Mul", run_fold<kWrappingLoops<MulOf>>),
                            {QuantizedOperands::kBinary, kMicrosoftDomain, "QLinearMul"}));
-  rows.push_back(arithmetic("Sub", run_binary<SubOf>));
-  rows.push_back(arithmetic("Div", run_binary<DivOf>));
+  rows.push_back(arithmetic("Sub", run_fold<kWrappingLoops<SubOf>>));
+  rows.push_back(arithmetic("Div", run_fold<kFoldLoops<DivOf>>));
   rows.push_back(arithmetic("Mod", run_mod));
   rows.push_back(arithmetic("Pow", run_pow));
-  rows.push_back(activated("Add", run_activated<AddOf>, "QLinearAdd"));
-  rows.push_back(activated("Mul", run_activated<MulOf>, "QLinearMul"));
+  rows.push_back(activated("Add", run_activated<kWrappingLoops<AddOf>>, "QLinearAdd"));
+  rows.push_back(activated("Mul", run_activated<kWrappingLoops<MulOf>>, "QLinearMul"));
   using Row = std::pair<std::string_view, void (*)(RunContext&)>;
-  for (auto [op_type, run] : {Row{"Max", run_variadic<MaxOf>}, Row{"Min", run_variadic<MinOf>},
-                              Row{"Sum", run_variadic<AddOf>}, Row{"Mean", run_mean}}) {
+  for (auto [op_type, run] :
+       {Row{"Max", run_fold<kFoldLoops<MaxOf>>}, Row{"Min", run_fold<kFoldLoops<MinOf>>},
+        Row{"Sum", run_fold<kWrappingLoops<AddOf>>}, Row{"Mean", run_mean}}) {
     rows.push_back(arithmetic(op_type, run));
     rows.back().aliasing = Aliasing::kNone;
   }

@@ -3,7 +3,9 @@
 #include <utility>
 
 #include "core/qparams.h"
+#include "ops/cast.h"
 #include "ops/elementwise_rows.h"
+#include "ops/pieces.h"
 
 namespace eightfold {
 namespace {
@@ -15,21 +17,6 @@ void run_float(RunContext& context) {
   float* y = context.outputs[0].as<float>();
   const int64_t n = context.outputs[0].size();
   for (int64_t i = 0; i < n; ++i) y[i] = F(x[i]);
-}
-
-// A functor with a templated apply, over the numeric types.
-template <typename F>
-void run_numeric(RunContext& context) {
-  const DType dtype = context.inputs[0].dtype;
-  const bool done =
-      dtype_switch<float, double, int64_t, int32_t, int16_t, int8_t, uint8_t>(dtype, [&](auto tag) {
-        using T = decltype(tag);
-        const T* x = context.inputs[0].as<T>();
-        T* y = context.outputs[0].as<T>();
-        const int64_t n = context.outputs[0].size();
-        for (int64_t i = 0; i < n; ++i) y[i] = F::apply(x[i]);
-      });
-  if (!done) refuse_dtype(context, dtype);
 }
 
 struct AbsOf {
@@ -52,6 +39,31 @@ struct SignOf {
     return static_cast<T>(static_cast<int>(x > T{}) - static_cast<int>(x < T{}));
   }
 };
+
+template <typename F, typename T>
+void map_values(T* values, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) values[i] = F::apply(values[i]);
+}
+
+// A functor with a templated apply, over the numeric types. Of a uint64 only the sign is another
+// than that of the int64 with the same bits; as a double it is right.
+template <typename F>
+void run_numeric(RunContext& context) {
+  const TensorView &x = context.inputs[0], &y = context.outputs[0];
+  if (x.dtype == DType::kFloat32) {
+    for (int64_t i = 0, n = y.size(); i < n; ++i) y.as<float>()[i] = F::apply(x.as<float>()[i]);
+    return;
+  }
+  const Kind kind = number_kind(context);
+  const bool is_absolute = std::is_same_v<F, AbsOf>;
+  if (kind == Kind::kNatural && is_absolute) {
+    cast_elements(x, y);
+  } else if (kind == Kind::kFloat || (kind == Kind::kNatural && std::is_same_v<F, SignOf>)) {
+    map_pieces<double>(x, y, map_values<F, double>);
+  } else {
+    map_pieces<int64_t>(x, y, map_values<F, int64_t>);
+  }
+}
 
 float reciprocal(float x) { return 1.0f / x; }
 float exp_of(float x) { return std::exp(x); }
@@ -83,31 +95,25 @@ void infer_predicate(InferContext& context) {
   context.set_output(0, DType::kBool, context.dims(0));
 }
 
-template <bool (*F)(double)>
-void run_predicate(RunContext& context) {
-  const DType dtype = context.inputs[0].dtype;
-  bool* y = context.outputs[0].as<bool>();
-  const int64_t n = context.outputs[0].size();
-  const bool done = dtype_switch<float, double>(dtype, [&](auto tag) {
-    const auto* x = context.inputs[0].as<decltype(tag)>();
-    for (int64_t i = 0; i < n; ++i) y[i] = F(x[i]);
-  });
-  if (!done) refuse_dtype(context, dtype);
-}
-
-bool is_nan(double x) { return std::isnan(x); }
-bool is_infinite(double x) { return std::isinf(x); }
-bool is_plus_infinity(double x) { return std::isinf(x) && x > 0; }
-bool is_minus_infinity(double x) { return std::isinf(x) && x < 0; }
-bool never(double) { return false; }
-
 void run_is_inf(RunContext& context) {
+  const TensorView &x = context.inputs[0], &y = context.outputs[0];
+  if (!is_float(x.dtype)) refuse_dtype(context, x.dtype);
   const bool positive = context.node.int_attribute("detect_positive", 1) != 0;
   const bool negative = context.node.int_attribute("detect_negative", 1) != 0;
-  if (positive && negative) return run_predicate<is_infinite>(context);
-  if (positive) return run_predicate<is_plus_infinity>(context);
-  if (negative) return run_predicate<is_minus_infinity>(context);
-  run_predicate<never>(context);
+  map_pieces<double>(x, y, [&](double* values, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) {
+      const double value = values[i];
+      values[i] = std::isinf(value) && (value > 0 ? positive : negative);
+    }
+  });
+}
+
+void run_is_nan(RunContext& context) {
+  const TensorView &x = context.inputs[0], &y = context.outputs[0];
+  if (!is_float(x.dtype)) refuse_dtype(context, x.dtype);
+  map_pieces<double>(x, y, [](double* values, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) values[i] = std::isnan(values[i]);
+  });
 }
 
 struct UnaryRow {
@@ -160,11 +166,11 @@ void add_unary_rows(std::vector<OpDef>& rows) {
   }
   rows.push_back(unary_row("Not", infer_same, run_not));
   rows.back().aliasing = Aliasing::kInPlace;
-  rows.push_back(unary_row("IsNaN", infer_predicate, run_predicate<is_nan>));
+  rows.push_back(unary_row("IsNaN", infer_predicate, run_is_nan));
   rows.push_back(unary_row("IsInf", infer_predicate, run_is_inf));
   for (size_t i = rows.size() - 3; i < rows.size(); ++i) {
     rows[i].observation = {Observation::kNotObserved};
-    rows[i].floats = FloatTypes::kDouble;
+    rows[i].floats = FloatTypes::kAny;
   }
 }
 

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "ops/pieces.h"
 #include "ops/shape_rows.h"
 
 namespace eightfold {
@@ -53,12 +54,7 @@ void infer_random(InferContext& context) {
 template <typename F>
 void fill(RunContext& context, F next) {
   const TensorView& y = context.outputs[0];
-  const bool done =
-      dtype_switch<float, double, int64_t, int32_t, uint8_t, bool>(y.dtype, [&](auto tag) {
-        using T = decltype(tag);
-        for (int64_t i = 0; i < y.size(); ++i) y.as<T>()[i] = static_cast<T>(next(i));
-      });
-  if (!done) refuse_dtype(context, y.dtype);
+  if (!fill_pieces(y, next)) refuse_dtype(context, y.dtype);
 }
 
 void run_normal(RunContext& context) {

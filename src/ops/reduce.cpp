@@ -5,8 +5,9 @@
 #include <limits>
 #include <memory>
 
-#include "ops/broadcast.h"
+#include "ops/elementwise_rows.h"
 #include "ops/families.h"
+#include "ops/pieces.h"
 #include "ops/reduce.h"
 #include "ops/shape_rows.h"
 
@@ -65,131 +66,131 @@ OpState plan_reduce(PlanContext& context) {
   return plan;
 }
 
-// A fold: start value, one step, and what becomes of the accumulator at the end.
-struct SumFold {
-  template <typename A>
-  static constexpr A start() {
-    return A{};
-  }
-  template <typename A>
-  static A step(A sum, A x) {
-    return sum + x;
-  }
-  template <typename A>
-  static A finish(A sum, int64_t) {
-    return sum;
-  }
-};
-struct MeanFold : SumFold {
-  template <typename A>
-  static A finish(A sum, int64_t count) {
-    return count ? sum / static_cast<A>(count) : A{};
-  }
-};
-struct ProdFold : SumFold {
-  template <typename A>
-  static constexpr A start() {
-    return A{1};
-  }
-  template <typename A>
-  static A step(A product, A x) {
-    return product * x;
-  }
-};
-struct MaxFold : SumFold {
-  template <typename A>
-  static constexpr A start() {
-    return std::is_integral_v<A> ? std::numeric_limits<A>::lowest()
-                                 : -std::numeric_limits<A>::infinity();
-  }
-  template <typename A>
-  static A step(A largest, A x) {
-    return x > largest || x != x ? x : largest;
-  }
-};
-struct MinFold : SumFold {
-  template <typename A>
-  static constexpr A start() {
-    return std::is_integral_v<A> ? std::numeric_limits<A>::max()
-                                 : std::numeric_limits<A>::infinity();
-  }
-  template <typename A>
-  static A step(A smallest, A x) {
-    return x < smallest || x != x ? x : smallest;
-  }
-};
-struct L1Fold : SumFold {
-  template <typename A>
-  static A step(A sum, A x) {
-    return sum + (x < A{} ? -x : x);
-  }
-};
-struct SumSquareFold : SumFold {
-  template <typename A>
-  static A step(A sum, A x) {
-    return sum + x * x;
-  }
-};
-struct L2Fold : SumSquareFold {
-  template <typename A>
-  static A finish(A sum, int64_t) {
-    return static_cast<A>(std::sqrt(static_cast<double>(sum)));
-  }
-};
-struct LogSumFold : SumFold {
-  template <typename A>
-  static A finish(A sum, int64_t) {
-    return static_cast<A>(std::log(static_cast<double>(sum)));
-  }
-};
-struct LogSumExpFold : LogSumFold {
-  template <typename A>
-  static A step(A sum, A x) {
-    return sum + static_cast<A>(std::exp(static_cast<double>(x)));
-  }
+// What happens to an element, how it joins the accumulator, and what the accumulator becomes.
+enum class Map : uint8_t { kNone, kAbs, kSquare, kExp };
+enum class Join : uint8_t { kSum, kProduct, kMax, kMin };
+enum class Finish : uint8_t { kNone, kMean, kRoot, kLog };
+struct Fold {
+  Map map;
+  Join join;
+  Finish finish = Finish::kNone;
 };
 
-// Integers accumulate in 64 bits without a sign, so that overflow wraps, except where order counts.
-template <typename F, typename T>
-void fold(RunContext& context) {
-  using A = std::conditional_t<std::is_floating_point_v<T>, double, int64_t>;
+template <typename A>
+void map_piece(Map map, A* x, int64_t n) {
+  using U = Wrapping<A>;
+  for (int64_t i = 0; i < n && map == Map::kAbs; ++i) {
+    x[i] = x[i] < A{} ? static_cast<A>(-static_cast<U>(x[i])) : x[i];
+  }
+  for (int64_t i = 0; i < n && map == Map::kSquare; ++i) {
+    x[i] = static_cast<A>(static_cast<U>(x[i]) * static_cast<U>(x[i]));
+  }
+  for (int64_t i = 0; i < n && map == Map::kExp; ++i) {
+    x[i] = static_cast<A>(std::exp(static_cast<double>(x[i])));
+  }
+}
+
+template <typename A>
+A start_of(Join join) {
+  using Limits = std::numeric_limits<A>;
+  switch (join) {
+    case Join::kSum: return A{};
+    case Join::kProduct: return A{1};
+    case Join::kMax: return std::is_integral_v<A> ? Limits::lowest() : -Limits::infinity();
+    case Join::kMin: return std::is_integral_v<A> ? Limits::max() : Limits::infinity();
+  }
+  return A{};
+}
+
+// Elements of one row of the input: all into one accumulator (step 0), or each into its own.
+template <typename A, typename F>
+void join_row(const A* x, int64_t n, A* target, int64_t step, F&& joined) {
+  if (step == 0) {
+    A sum = *target;
+    for (int64_t i = 0; i < n; ++i) sum = joined(sum, x[i]);
+    *target = sum;
+  } else {
+    for (int64_t i = 0; i < n; ++i) target[i * step] = joined(target[i * step], x[i]);
+  }
+}
+
+template <typename A>
+void join_piece(Join join, const A* x, int64_t n, A* target, int64_t step) {
+  using U = Wrapping<A>;
+  switch (join) {
+    case Join::kSum:
+      return join_row(x, n, target, step, [](A sum, A v) {
+        return static_cast<A>(static_cast<U>(sum) + static_cast<U>(v));
+      });
+    case Join::kProduct:
+      return join_row(x, n, target, step, [](A product, A v) {
+        return static_cast<A>(static_cast<U>(product) * static_cast<U>(v));
+      });
+    case Join::kMax:
+      return join_row(x, n, target, step,
+                      [](A most, A v) { return v > most || v != v ? v : most; });
+    case Join::kMin:
+      return join_row(x, n, target, step,
+                      [](A least, A v) { return v < least || v != v ? v : least; });
+  }
+}
+
+template <typename A>
+A finished(Finish finish, A sum, int64_t count) {
+  switch (finish) {
+    case Finish::kNone: return sum;
+    case Finish::kMean: return count ? sum / static_cast<A>(count) : A{};
+    case Finish::kRoot: return static_cast<A>(std::sqrt(static_cast<double>(sum)));
+    case Finish::kLog: return static_cast<A>(std::log(static_cast<double>(sum)));
+  }
+  return sum;
+}
+
+// The extremes of uint64 are found among int64 of the same order; sums wrap either way.
+void flip_signs(int64_t* x, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) x[i] ^= INT64_MIN;
+}
+void flip_signs(double*, int64_t) {}
+
+template <typename A>
+void reduce(const RunContext& context, const Fold& fold) {
   const ReducePlan& plan = context.plan_as<ReducePlan>();
+  const TensorView &x = context.inputs[0], &y = context.outputs[0];
+  const bool flips =
+      x.dtype == DType::kUint64 && (fold.join == Join::kMax || fold.join == Join::kMin);
   auto* sums = reinterpret_cast<A*>(context.scratch);
-  std::fill_n(sums, plan.outputs, F::template start<A>());
-  const T* x = context.inputs[0].as<T>();
-  const int64_t n = plan.rows.row_size(), step = plan.rows.row_stride(0);
-  plan.rows.for_each_row([&](int64_t at, const int64_t* to) {
-    const T* row = x + at;
-    A* target = sums + to[0];
-    if (step == 0) {
-      A sum = *target;
-      for (int64_t i = 0; i < n; ++i) sum = F::step(sum, static_cast<A>(row[i]));
-      *target = sum;
-    } else {
-      for (int64_t i = 0; i < n; ++i) {
-        target[i * step] = F::step(target[i * step], static_cast<A>(row[i]));
-      }
+  A start = start_of<A>(fold.join);
+  if (y.dtype == DType::kBool) start = std::clamp(start, A{0}, A{1});
+  std::fill_n(sums, plan.outputs, start);
+  const int64_t step = plan.rows.row_stride(0);
+  Piece<A> piece;
+  plan.rows.for_each_row([&](int64_t from, const int64_t* to) {
+    for (int64_t at = 0; at < plan.rows.row_size(); at += kPiece) {
+      const int64_t n = std::min(kPiece, plan.rows.row_size() - at);
+      load_piece(x, from + at, 1, n, piece.data());
+      if (flips) flip_signs(piece.data(), n);
+      map_piece(fold.map, piece.data(), n);
+      join_piece(fold.join, piece.data(), n, sums + to[0] + at * step, step);
     }
   });
-  T* y = context.outputs[0].as<T>();
-  for (int64_t i = 0; i < plan.outputs; ++i) {
-    y[i] = static_cast<T>(F::finish(sums[i], plan.per_output));
-  }
+  for (int64_t i = 0; i < plan.outputs; ++i)
+    sums[i] = finished(fold.finish, sums[i], plan.per_output);
+  if (flips) flip_signs(sums, plan.outputs);
+  store_piece(sums, plan.outputs, y, 0);
 }
 
-template <typename F>
+template <Map map, Join join, Finish finish>
 void run_reduce(RunContext& context) {
-  const DType dtype = context.inputs[0].dtype;
-  const bool done = dtype_switch<float, double, int64_t, int32_t, int8_t, uint8_t>(
-      dtype, [&](auto tag) { fold<F, decltype(tag)>(context); });
-  if (!done) refuse_dtype(context, dtype);
-}
-
-// Bools have an order too.
-template <typename F>
-void run_extreme(RunContext& context) {
-  return context.inputs[0].dtype == DType::kBool ? fold<F, uint8_t>(context)
-                                                 : run_reduce<F>(context);
+  const Fold fold{map, join, finish};
+  // Bools have an order.
+  const bool is_bool = context.inputs[0].dtype == DType::kBool;
+  const bool any_or_all = is_bool && (join == Join::kMax || join == Join::kMin);
+  switch (any_or_all ? Kind::kInteger : number_kind(context)) {
+    case Kind::kFloat: return reduce<double>(context, fold);
+    case Kind::kInteger:
+    case Kind::kNatural: return reduce<int64_t>(context, fold);
+    case Kind::kNone: break;
+  }
 }
 
 OpDef reduce_row(std::string_view op_type, void (*run)(RunContext&)) {
@@ -200,7 +201,7 @@ OpDef reduce_row(std::string_view op_type, void (*run)(RunContext&)) {
   row.infer = infer_reduce;
   row.plan = plan_reduce;
   row.run = run;
-  row.floats = FloatTypes::kDouble;
+  row.floats = FloatTypes::kAny;
   return row;
 }
 
@@ -218,16 +219,16 @@ std::vector<bool> reduced_axes(const PlanContext& context, size_t rank) {
 
 std::vector<OpDef> reduce_ops() {
   std::vector<OpDef> rows = {
-      reduce_row("ReduceMean", run_reduce<MeanFold>),
-      reduce_row("ReduceSum", run_reduce<SumFold>),
-      reduce_row("ReduceMax", run_extreme<MaxFold>),
-      reduce_row("ReduceMin", run_extreme<MinFold>),
-      reduce_row("ReduceProd", run_reduce<ProdFold>),
-      reduce_row("ReduceL1", run_reduce<L1Fold>),
-      reduce_row("ReduceL2", run_reduce<L2Fold>),
-      reduce_row("ReduceSumSquare", run_reduce<SumSquareFold>),
-      reduce_row("ReduceLogSum", run_reduce<LogSumFold>),
-      reduce_row("ReduceLogSumExp", run_reduce<LogSumExpFold>),
+      reduce_row("ReduceMean", run_reduce<Map::kNone, Join::kSum, Finish::kMean>),
+      reduce_row("ReduceSum", run_reduce<Map::kNone, Join::kSum, Finish::kNone>),
+      reduce_row("ReduceMax", run_reduce<Map::kNone, Join::kMax, Finish::kNone>),
+      reduce_row("ReduceMin", run_reduce<Map::kNone, Join::kMin, Finish::kNone>),
+      reduce_row("ReduceProd", run_reduce<Map::kNone, Join::kProduct, Finish::kNone>),
+      reduce_row("ReduceL1", run_reduce<Map::kAbs, Join::kSum, Finish::kNone>),
+      reduce_row("ReduceL2", run_reduce<Map::kSquare, Join::kSum, Finish::kRoot>),
+      reduce_row("ReduceSumSquare", run_reduce<Map::kSquare, Join::kSum, Finish::kNone>),
+      reduce_row("ReduceLogSum", run_reduce<Map::kNone, Join::kSum, Finish::kLog>),
+      reduce_row("ReduceLogSumExp", run_reduce<Map::kExp, Join::kSum, Finish::kLog>),
   };
   for (OpDef& row : rows) {
     const bool keeps_range = row.op_type == "ReduceMax" || row.op_type == "ReduceMin";

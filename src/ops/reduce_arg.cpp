@@ -1,7 +1,8 @@
 // ArgMax and ArgMin: the index of the extreme element along an axis; the first one of equals unless
 // select_last_index is set.
-#include <memory>
+#include <algorithm>
 
+#include "ops/pieces.h"
 #include "ops/reduce.h"
 #include "ops/shape_rows.h"
 
@@ -22,35 +23,47 @@ void infer_arg(InferContext& context) {
   context.set_output(0, DType::kInt64, std::move(result));
 }
 
-template <typename T, bool kMax>
-int64_t best_index(const T* x, int64_t count, int64_t step, bool last) {
-  int64_t best = 0;
-  for (int64_t i = 1; i < count; ++i) {
-    const T candidate = x[i * step], holder = x[best * step];
-    const bool better = kMax ? candidate > holder : candidate < holder;
-    if (better || (last && candidate == holder)) best = i;
+// The axis in pieces, one per column of the other axes.
+template <typename T, typename Stored>
+int64_t best_index(const TensorView& x, int64_t from, int64_t count, int64_t step, bool max,
+                   bool last) {
+  Piece<Stored> piece;
+  int64_t best = -1;
+  T holder{};
+  for (int64_t at = 0; at < count; at += kPiece) {
+    const int64_t n = std::min(kPiece, count - at);
+    load_piece(x, from + at * step, step, n, piece.data());
+    for (int64_t i = 0; i < n; ++i) {
+      const T candidate = static_cast<T>(piece[static_cast<size_t>(i)]);
+      const bool better = max ? candidate > holder : candidate < holder;
+      if (best >= 0 && !better && !(last && candidate == holder)) continue;
+      best = at + i;
+      holder = candidate;
+    }
   }
   return best;
 }
 
-template <bool kMax>
-void run_arg(RunContext& context) {
+void find_best(RunContext& context, bool max) {
   const TensorView& x = context.inputs[0];
   const size_t rank = x.shape.size();
   const size_t axis = checked_axis(context, context.node.int_attribute("axis", 0), rank);
   const bool last = context.node.int_attribute("select_last_index", 0) != 0;
   const int64_t count = x.shape[axis], inner = product(x.shape, axis + 1, rank);
   if (count == 0) context.fail(ErrorCode::kInvalidShape, "the axis is empty");
-  const bool done =
-      dtype_switch<float, double, int64_t, int32_t, int8_t, uint8_t>(x.dtype, [&](auto tag) {
-        using T = decltype(tag);
-        int64_t* y = context.outputs[0].as<int64_t>();
-        for (int64_t i = 0, n = context.outputs[0].size(); i < n; ++i) {
-          const T* from = x.as<T>() + i / inner * inner * count + i % inner;
-          y[i] = best_index<T, kMax>(from, count, inner, last);
-        }
-      });
-  if (!done) refuse_dtype(context, x.dtype);
+  const Kind kind = number_kind(context);
+  const auto find = kind == Kind::kFloat     ? best_index<double, double>
+                    : kind == Kind::kNatural ? best_index<uint64_t, int64_t>
+                                             : best_index<int64_t, int64_t>;
+  int64_t* y = context.outputs[0].as<int64_t>();
+  for (int64_t i = 0, n = context.outputs[0].size(); i < n; ++i) {
+    y[i] = find(x, i / inner * inner * count + i % inner, count, inner, max, last);
+  }
+}
+
+template <bool kMax>
+void run_arg(RunContext& context) {
+  find_best(context, kMax);
 }
 
 OpDef arg_row(std::string_view op_type, void (*run)(RunContext&)) {
@@ -58,7 +71,7 @@ OpDef arg_row(std::string_view op_type, void (*run)(RunContext&)) {
   row.op_type = op_type;
   row.infer = infer_arg;
   row.run = run;
-  row.floats = FloatTypes::kDouble;
+  row.floats = FloatTypes::kAny;
   row.quantized = kDirectForm;  // quantization keeps the order
   row.observation = kNoObservation;
   return row;

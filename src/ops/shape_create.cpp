@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "ops/cast.h"
+#include "ops/pieces.h"
 #include "ops/shape_rows.h"
 
 namespace eightfold {
@@ -172,15 +173,12 @@ void run_trilu(RunContext& context) {
 // The depth may be of any numeric dtype.
 std::optional<int64_t> known_depth(const InferContext& context) {
   const Tensor* depth = context.constant(1);
-  if (!depth || depth->size() != 1) return std::nullopt;
-  std::optional<int64_t> value;
-  dtype_switch<int64_t, int32_t, float, double, uint8_t>(depth->dtype(), [&](auto tag) {
-    const auto given = depth->data<decltype(tag)>()[0];
-    if (given >= decltype(tag){} && static_cast<double>(given) < 1e12) {
-      value = static_cast<int64_t>(given);
-    }
-  });
-  return value;
+  if (!depth || depth->size() != 1 || kind_of(depth->dtype()) == Kind::kNone) return std::nullopt;
+  double value = 0;
+  load_piece({depth->dtype(), Layout::kPlain, {}, const_cast<void*>(depth->raw())}, 0, 1, 1,
+             &value);
+  if (!(value >= 0 && value < 1e12)) return std::nullopt;
+  return static_cast<int64_t>(value);
 }
 
 void infer_one_hot(InferContext& context) {
@@ -195,25 +193,14 @@ void infer_one_hot(InferContext& context) {
   context.set_output(0, context.dtype(2), std::move(result));
 }
 
-// A float index; what is no index becomes one that is out of range.
-int64_t narrow_index(float value) {
-  return std::fabs(value) < 1e9f ? static_cast<int64_t>(value) : int64_t{1} << 40;
-}
-
 void run_one_hot(RunContext& context) {
   const TensorView& y = context.outputs[0];
   const size_t rank = y.shape.size();
   const size_t axis = checked_axis(context, context.node.int_attribute("axis", -1), rank);
   const int64_t depth = y.shape[axis], inner = product(y.shape, axis + 1, rank);
-  std::vector<int64_t> indices;
-  if (context.inputs[0].dtype == DType::kFloat32) {
-    const float* given = context.inputs[0].as<float>();
-    for (int64_t i = 0; i < context.inputs[0].size(); ++i) {
-      indices.push_back(narrow_index(given[i]));
-    }
-  } else {
-    indices = integers(context.inputs[0]);
-  }
+  std::vector<int64_t> indices(static_cast<size_t>(context.inputs[0].size()));
+  cast_elements(context.inputs[0],
+                {DType::kInt64, Layout::kPlain, context.inputs[0].shape, indices.data()});
   const bool done = size_switch(y.dtype, [&](auto tag) {
     using T = decltype(tag);
     const T off = context.inputs[2].as<T>()[0], on = context.inputs[2].as<T>()[1];
@@ -240,14 +227,15 @@ void run_eye_like(RunContext& context) {
   const TensorView& y = context.outputs[0];
   if (y.shape.size() != 2) context.fail(ErrorCode::kInvalidShape, "the input must be a matrix");
   const int64_t k = context.node.int_attribute("k", 0);
-  const bool done =
-      dtype_switch<float, double, int64_t, int32_t, uint8_t, int8_t, bool>(y.dtype, [&](auto tag) {
-        using T = decltype(tag);
-        for (int64_t i = 0, n = y.size(); i < n; ++i) {
-          y.as<T>()[i] = static_cast<T>(i % y.shape[1] - i / y.shape[1] == k);
-        }
-      });
-  if (!done) refuse_dtype(context, y.dtype);
+  Piece<int64_t> piece;
+  for (int64_t at = 0, size = y.size(); at < size; at += kPiece) {
+    const int64_t n = std::min(kPiece, size - at);
+    for (int64_t i = 0; i < n; ++i) {
+      const int64_t row = (at + i) / y.shape[1], column = (at + i) % y.shape[1];
+      piece[static_cast<size_t>(i)] = column - row == k;
+    }
+    if (!store_piece(piece.data(), n, y, at)) refuse_dtype(context, y.dtype);
+  }
 }
 
 // ---- NonZero: [rank, count] coordinates; the count is known only when running
@@ -262,14 +250,15 @@ void infer_non_zero(InferContext& context) {
 void run_non_zero(RunContext& context) {
   const TensorView& x = context.inputs[0];
   std::vector<int64_t> found;
-  const bool done =
-      dtype_switch<float, double, int64_t, int32_t, uint8_t, int8_t, bool>(x.dtype, [&](auto tag) {
-        using T = decltype(tag);
-        for (int64_t i = 0, n = x.size(); i < n; ++i) {
-          if (x.as<T>()[i] != T{}) found.push_back(i);
-        }
-      });
-  if (!done) refuse_dtype(context, x.dtype);
+  if (kind_of(x.dtype) == Kind::kNone) refuse_dtype(context, x.dtype);
+  Piece<double> piece;
+  for (int64_t at = 0, size = x.size(); at < size; at += kPiece) {
+    const int64_t n = std::min(kPiece, size - at);
+    load_piece(x, at, 1, n, piece.data());
+    for (int64_t i = 0; i < n; ++i) {
+      if (piece[static_cast<size_t>(i)] != 0) found.push_back(at + i);
+    }
+  }
   const auto rank = x.rank(), count = static_cast<int64_t>(found.size());
   const TensorView y = context.host.allocate(0, DType::kInt64, {rank, count});
   const Shape strides = physical_strides(x.shape, Layout::kPlain);
@@ -308,9 +297,7 @@ void add_create_rows(std::vector<OpDef>& rows) {
   rows.push_back(
       maker("OneHot", {Role::kShape, Role::kShape, Role::kParameter}, infer_one_hot, run_one_hot));
   rows.push_back(maker("EyeLike", {Role::kMetadata}, infer_eye_like, run_eye_like));
-  rows.back().floats = FloatTypes::kDouble;
   rows.push_back(maker("NonZero", {Role::kActivation}, infer_non_zero, run_non_zero));
-  rows.back().floats = FloatTypes::kDouble;
   rows.back().allocates = true;
 }
 

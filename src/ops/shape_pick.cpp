@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ops/ordered.h"
 #include "ops/shape_rows.h"
 
 namespace eightfold {
@@ -70,13 +71,14 @@ void run_compress(RunContext& context) {
 
 // ---- Unique: y, indices of the first of each, for every slice its place in y, counts
 // Slices compare element by element, in row-major order.
-template <typename T>
 class Order {
  public:
   Order(const RunContext& context, const Slices& slices)
-      : x_(context.inputs[0].as<T>()),
-        slices_(slices),
-        inner_(static_cast<int64_t>(slices.bytes / sizeof(T))) {}
+      : elements_(kind_of(context.inputs[0].dtype)), slices_(slices) {
+    const TensorView& x = context.inputs[0];
+    elements_.load(x, 0, 1, x.size());
+    inner_ = static_cast<int64_t>(slices.bytes / element_bytes(context, x.dtype));
+  }
   // Equal ones by their place.
   bool before(int64_t a, int64_t b) const {
     const int order = compare(a, b);
@@ -87,17 +89,18 @@ class Order {
  private:
   int compare(int64_t a, int64_t b) const {
     for (int64_t o = 0; o < slices_.outer; ++o) {
-      const T* left = x_ + (o * slices_.count + a) * inner_;
-      const T* right = x_ + (o * slices_.count + b) * inner_;
+      const int64_t left = (o * slices_.count + a) * inner_;
+      const int64_t right = (o * slices_.count + b) * inner_;
       for (int64_t i = 0; i < inner_; ++i) {
-        if (left[i] != right[i]) return left[i] < right[i] ? -1 : 1;
+        const int order = elements_.order(left + i, right + i);
+        if (order != 0) return order;
       }
     }
     return 0;
   }
-  const T* x_;
+  Ordered elements_;
   Slices slices_;
-  int64_t inner_;
+  int64_t inner_ = 0;
 };
 
 void put_indices(RunContext& context, size_t output, const std::vector<int64_t>& values) {
@@ -108,10 +111,10 @@ void put_indices(RunContext& context, size_t output, const std::vector<int64_t>&
 }
 
 // `order` holds the slices sorted, equal ones by their place.
-template <typename T>
-void run_unique_of(RunContext& context, std::optional<size_t> axis) {
+void run_unique(RunContext& context) {
+  const auto axis = axis_of(context, context.inputs[0].shape.size());
   const Slices slices = slices_of(context, axis);
-  const Order<T> order(context, slices);
+  const Order order(context, slices);
   std::vector<int64_t> sorted(static_cast<size_t>(slices.count));
   std::iota(sorted.begin(), sorted.end(), int64_t{0});
   std::ranges::sort(sorted, [&](int64_t a, int64_t b) { return order.before(a, b); });
@@ -141,14 +144,6 @@ void run_unique_of(RunContext& context, std::optional<size_t> axis) {
   put_indices(context, 1, picked);
   put_indices(context, 2, group);
   put_indices(context, 3, numbers);
-}
-
-void run_unique(RunContext& context) {
-  const auto axis = axis_of(context, context.inputs[0].shape.size());
-  const DType dtype = context.inputs[0].dtype;
-  const bool done = dtype_switch<float, double, int64_t, int32_t, int8_t, uint8_t, bool>(
-      dtype, [&](auto tag) { run_unique_of<decltype(tag)>(context, axis); });
-  if (!done) refuse_dtype(context, dtype);
 }
 
 // ---- ReverseSequence: the first sequence_lens[b] steps of each batch, backwards

@@ -1,6 +1,8 @@
 // ScatterND and ScatterElements: a copy of the data with updates written (or reduced) into it.
 #include <algorithm>
 
+#include "ops/elementwise_rows.h"
+#include "ops/pieces.h"
 #include "ops/shape_rows.h"
 
 namespace eightfold {
@@ -35,14 +37,31 @@ Reduction reduction_of(const RunContext& context) {
 
 template <typename T>
 T reduced(Reduction reduction, T old, T update) {
+  using U = Wrapping<T>;
   switch (reduction) {
-    case Reduction::kNone: return update;
-    case Reduction::kAdd: return static_cast<T>(old + update);
-    case Reduction::kMul: return static_cast<T>(old * update);
+    case Reduction::kNone: break;
+    case Reduction::kAdd: return static_cast<T>(static_cast<U>(old) + static_cast<U>(update));
+    case Reduction::kMul: return static_cast<T>(static_cast<U>(old) * static_cast<U>(update));
     case Reduction::kMax: return std::max(old, update);
     case Reduction::kMin: return std::min(old, update);
   }
   return update;
+}
+
+// Double rounds the sum or product of two floats as float does.
+template <typename Wide>
+void reduce_into(const TensorView& y, int64_t to, const TensorView& updates, int64_t from,
+                 int64_t count, Reduction reduction) {
+  Piece<Wide> old, update;
+  for (int64_t at = 0; at < count; at += kPiece) {
+    const int64_t n = std::min(kPiece, count - at);
+    load_piece(y, to + at, 1, n, old.data());
+    load_piece(updates, from + at, 1, n, update.data());
+    for (size_t i = 0; i < static_cast<size_t>(n); ++i) {
+      old[i] = reduced(reduction, old[i], update[i]);
+    }
+    store_piece(old.data(), n, y, to + at);
+  }
 }
 
 // Writes `count` elements of the updates from `from` on into the output at `to`.
@@ -57,14 +76,10 @@ void write(const RunContext& context, Reduction reduction, int64_t to, int64_t f
                static_cast<size_t>(count) * bytes);
     return;
   }
-  const bool done = dtype_switch<float, double, int64_t, int32_t>(y.dtype, [&](auto tag) {
-    using T = decltype(tag);
-    for (int64_t i = 0; i < count; ++i) {
-      T& element = y.as<T>()[to + i];
-      element = reduced(reduction, element, updates.as<T>()[from + i]);
-    }
-  });
-  if (!done) refuse_dtype(context, y.dtype);
+  const Kind kind = number_kind(context);
+  if (kind == Kind::kNatural) refuse_dtype(context, y.dtype);
+  kind == Kind::kFloat ? reduce_into<double>(y, to, updates, from, count, reduction)
+                       : reduce_into<int64_t>(y, to, updates, from, count, reduction);
 }
 
 void run_scatter_nd(RunContext& context) {
@@ -128,7 +143,7 @@ OpDef scatter_row(std::string_view op_type, int since, void (*run)(RunContext&))
   row.inputs = {Role::kActivation, Role::kShape, Role::kActivation};
   row.infer = infer_scatter;
   row.run = run;
-  row.floats = FloatTypes::kDouble;
+  row.floats = FloatTypes::kAny;
   return row;
 }
 

@@ -7,6 +7,7 @@
 #include <numbers>
 #include <string>
 
+#include "ops/pieces.h"
 #include "ops/shape_rows.h"
 #include "ops/spectral.h"
 
@@ -26,11 +27,7 @@ TensorView output_of(RunContext& context, const Shape& shape) {
 
 template <typename F>
 void fill(RunContext& context, const TensorView& y, F value_at) {
-  const bool done = dtype_switch<float, double, int32_t, int64_t>(y.dtype, [&](auto tag) {
-    using T = decltype(tag);
-    for (int64_t i = 0; i < y.size(); ++i) y.as<T>()[i] = static_cast<T>(value_at(i));
-  });
-  if (!done) refuse_dtype(context, y.dtype);
+  if (!fill_pieces(y, value_at)) refuse_dtype(context, y.dtype);
 }
 
 int64_t scalar_at(const RunContext& context, size_t i, int64_t limit) {

@@ -24,12 +24,10 @@ struct Exclusion {
 };
 constexpr std::array kExcluded{
     Exclusion{"test_gradient_of_", "Gradient is an operator of training"},
-    Exclusion{"test_pow_types_float32_uint", "a power of a float by an unsigned integer"},
     Exclusion{"test_resize_downsample_scales_cubic_align_corners",
               "the expected values follow a length of the output that is not rounded down; those "
               "of later versions of the suite do not"},
     Exclusion{"test_strnorm_model_", "StringNormalizer works on text, not on numbers"},
-    Exclusion{"test_top_k_uint64", "TopK of uint64"},
 };
 
 const Exclusion* exclusion_of(const SuiteCase& one) {
