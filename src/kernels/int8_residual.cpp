@@ -22,7 +22,7 @@ int64_t sums_per_row(const ConvShape& shape) {
 }
 
 size_t sums_offset(std::span<const PackedDense> groups) {
-  return (dense_scratch_bytes(groups[0]) + kAlignment - 1) / kAlignment * kAlignment;
+  return (dense_scratch_bytes(groups) + kAlignment - 1) / kAlignment * kAlignment;
 }
 
 // What makes `rows` rows of one image from row `first` on. A window of one pixel stays one, since

@@ -114,9 +114,10 @@ TensorView Operand::view() const {
 }
 
 OpState pack_node(const OpDef& op, const Node& node, int64_t opset,
-                  std::span<const Tensor* const> constants, std::span<const ValueType> types) {
+                  std::span<const Tensor* const> constants, std::span<const ValueType> types,
+                  std::span<const ByteRange> ranges) {
   if (!op.pack) return nullptr;
-  return op.pack(PackContext{node, opset, constants, types});
+  return op.pack(PackContext{node, opset, constants, types, ranges});
 }
 
 std::vector<Operand> evaluate(const NodeRun& run, std::span<const Operand> inputs) {

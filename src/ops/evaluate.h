@@ -35,7 +35,8 @@ std::vector<Operand> evaluate(const NodeRun& run, std::span<const Operand> input
 
 // Calls the row's pack when it has one; null otherwise. A null tensor is not constant.
 OpState pack_node(const OpDef& op, const Node& node, int64_t opset,
-                  std::span<const Tensor* const> constants, std::span<const ValueType> types);
+                  std::span<const Tensor* const> constants, std::span<const ValueType> types,
+                  std::span<const ByteRange> ranges = {});
 
 // The same value in the other layout; shares the bytes when no element moves.
 Operand with_layout(const Operand& operand, Layout layout);

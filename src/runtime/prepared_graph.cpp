@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "ops/evaluate.h"
+#include "runtime/byte_ranges.h"
 
 namespace eightfold {
 namespace {
@@ -37,6 +38,7 @@ class Preparation {
       state.constant = true;
     } else {
       pack(state, node);
+      ranges_.visit(*state.op, node);
     }
   }
 
@@ -71,7 +73,8 @@ class Preparation {
     std::vector<const Tensor*> constants;
     for (const Tensor& tensor : tensors) constants.push_back(tensor.defined() ? &tensor : nullptr);
     const int64_t opset = prepared_.graph.opset(node.domain);
-    state.packed = pack_node(*state.op, node, opset, constants, types);
+    const std::vector<ByteRange> ranges = ranges_.of_inputs(node);
+    state.packed = pack_node(*state.op, node, opset, constants, types, ranges);
     if (!state.packed) return;
     for (const Tensor& tensor : tensors) {
       prepared_.packed_bytes += static_cast<int64_t>(tensor.size_bytes());
@@ -79,6 +82,7 @@ class Preparation {
   }
 
   PreparedGraph& prepared_;
+  ByteRanges ranges_{prepared_};
 };
 
 // Whether every use of a constant is as a weight that its node has packed.
