@@ -27,6 +27,15 @@ struct Int8Input {
   int32_t zero_point = 0;
 };
 
+// What is known of the activations when weights are packed. A kernel whose 16-bit sums hold only
+// for small activations asks here; `known` is false for a zero point that comes at run time.
+struct ActivationRange {
+  bool known = false;
+  bool is_signed = false;
+  int32_t zero_point = 0;
+  int32_t lo = 0, hi = 255;  // every activation lies between them
+};
+
 // Output of a kernel that requantizes. `dtype` kUint8 or kInt8: lo and hi lie in its range.
 // kInt32: the sums themselves. kFloat32: float(acc) * scale.
 struct Int8Output {
@@ -51,6 +60,7 @@ struct DenseWeights {
   std::span<const int32_t> zero_point;  // n entries, or none: 0
   std::span<const int32_t> bias;        // n entries, or none: 0
   std::span<const float> scale;         // n entries, or none: 1
+  ActivationRange activations;
   int64_t k() const { return outer * inner; }
   int32_t at(int64_t k, int64_t n) const;  // w - zw
 };
@@ -58,7 +68,8 @@ struct DenseWeights {
 // One tile of prepared rows against all columns.
 struct DenseTile {
   const uint8_t* packed;
-  const uint8_t* rows;  // prepared by load and pad; row_bytes(k) apart
+  const uint8_t* rows;  // prepared by load and pad, or the activations themselves
+  size_t stride;        // bytes from one row to the next
   int64_t m, k, n;
   Int8Output out;  // data at [0][0] of the tile
   int64_t ldc;     // elements between output rows
@@ -66,13 +77,16 @@ struct DenseTile {
 
 // A kernel brings its own form of the weights and of the rows it reads.
 struct DenseInt8 {
+  bool (*fits)(const DenseWeights& weights);  // exact for these; null: for all
   size_t (*packed_bytes)(int64_t k, int64_t n);
   void (*pack)(const DenseWeights& weights, uint8_t* packed);
   size_t element_bytes;            // of one activation in a prepared row
   size_t (*row_bytes)(int64_t k);  // of one prepared row
-  // Writes n activations, minus their zero point, at `row`; pad writes n zeros.
+  // Writes n activations as the kernel reads them at `row`; pad writes n times the zero point.
   void (*load)(const Int8Input& input, int64_t offset, int64_t n, uint8_t* row);
-  void (*pad)(int64_t n, uint8_t* row);
+  void (*pad)(const Int8Input& input, int64_t n, uint8_t* row);
+  // Whether rows of k activations can be read where they lie; null: never.
+  bool (*in_place)(const Int8Input& input, int64_t k);
   void (*run)(const DenseTile& tile);
 };
 
@@ -80,8 +94,10 @@ struct PackedDense {
   const DenseInt8* kernel = nullptr;
   std::shared_ptr<Buffer> bytes;
   int64_t k = 0, n = 0;
+  ActivationRange activations = {};  // that the kernel was chosen for
 };
-// Packs for the kernel in use. Throws kLimitExceeded when a sum could leave 32 bits, bias aside.
+// Packs for the best kernel that is exact for these weights. Throws kLimitExceeded when a sum could
+// leave 32 bits, bias aside.
 PackedDense pack_dense(const DenseWeights& weights);
 void check_dense_limit(const DenseWeights& weights);
 
@@ -90,6 +106,8 @@ struct DenseRows {
   int64_t m = 0, lda = 0, ldc = 0;
 };
 size_t dense_scratch_bytes(const PackedDense& weights);
+size_t dense_scratch_bytes(std::span<const PackedDense> groups);  // of the one that needs most
+size_t dense_scratch_bytes(int64_t k, int64_t n);                 // enough whichever kernel packs
 void dense_rows(const PackedDense& weights, const Int8Input& input, const Int8Output& output,
                 const DenseRows& rows, uint8_t* scratch);
 

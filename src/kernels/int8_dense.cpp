@@ -41,7 +41,7 @@ void clear_row_ends(const PackedDense& weights, uint8_t* scratch) {
   const size_t used = static_cast<size_t>(weights.k) * kernel.element_bytes;
   const auto left = static_cast<int64_t>((stride - used) / kernel.element_bytes);
   for (int64_t m = 0; m < tile_rows(weights); ++m) {
-    kernel.pad(left, scratch + static_cast<size_t>(m) * stride + used);
+    kernel.pad({}, left, scratch + static_cast<size_t>(m) * stride + used);
   }
 }
 
@@ -81,7 +81,7 @@ class WindowGather {
  private:
   uint8_t* pad(int64_t pixels, uint8_t* to) const {
     if (pixels <= 0) return to;
-    kernel_.pad(pixels * count_, to);
+    kernel_.pad(input_, pixels * count_, to);
     return to + bytes(pixels);
   }
 
@@ -149,7 +149,7 @@ void conv_group(const PackedDense& weights, const WindowGather& gather, const In
     for (int64_t m = 0; m < rows; ++m, advance(at, shape.window)) {
       gather.row(batch, at, scratch + static_cast<size_t>(m) * stride);
     }
-    weights.kernel->run({weights.bytes->data(), scratch, rows, weights.k, weights.n,
+    weights.kernel->run({weights.bytes->data(), scratch, stride, rows, weights.k, weights.n,
                          at_element(output, (batch * pixels + first) * shape.out_channels),
                          shape.out_channels});
   }
@@ -182,7 +182,9 @@ void check_dense_limit(const DenseWeights& weights) {
 
 PackedDense pack_dense(const DenseWeights& weights) {
   check_dense_limit(weights);
-  PackedDense packed{select<DenseInt8>().kernel, nullptr, weights.k(), weights.n};
+  const auto fits = [&](const DenseInt8& kernel) { return !kernel.fits || kernel.fits(weights); };
+  PackedDense packed{select<DenseInt8>(fits).kernel, nullptr, weights.k(), weights.n,
+                     weights.activations};
   packed.bytes = Buffer::allocate(packed.kernel->packed_bytes(packed.k, packed.n));
   packed.kernel->pack(weights, packed.bytes->data());
   return packed;
@@ -192,19 +194,40 @@ size_t dense_scratch_bytes(const PackedDense& weights) {
   return static_cast<size_t>(tile_rows(weights)) * weights.kernel->row_bytes(weights.k);
 }
 
+size_t dense_scratch_bytes(int64_t k, int64_t n) {
+  size_t bytes = 0;
+  select<DenseInt8>([&](const DenseInt8& kernel) {
+    bytes = std::max(bytes, dense_scratch_bytes(PackedDense{&kernel, nullptr, k, n}));
+    return !kernel.fits;
+  });
+  return bytes;
+}
+
+size_t dense_scratch_bytes(std::span<const PackedDense> groups) {
+  size_t bytes = 0;
+  for (const PackedDense& group : groups) bytes = std::max(bytes, dense_scratch_bytes(group));
+  return bytes;
+}
+
 void dense_rows(const PackedDense& weights, const Int8Input& input, const Int8Output& output,
                 const DenseRows& rows, uint8_t* scratch) {
   const DenseInt8& kernel = *weights.kernel;
-  const size_t stride = kernel.row_bytes(weights.k);
+  const bool in_place = kernel.in_place && kernel.in_place(input, weights.k);
+  const size_t stride = in_place ? static_cast<size_t>(rows.lda) : kernel.row_bytes(weights.k);
   const int64_t step = tile_rows(weights);
-  clear_row_ends(weights, scratch);
+  if (!in_place) clear_row_ends(weights, scratch);
   for (int64_t first = 0; first < rows.m; first += step) {
     const int64_t count = std::min(step, rows.m - first);
-    for (int64_t m = 0; m < count; ++m) {
-      kernel.load(input, (first + m) * rows.lda, weights.k,
-                  scratch + static_cast<size_t>(m) * stride);
+    const uint8_t* prepared = scratch;
+    if (in_place) {
+      prepared = static_cast<const uint8_t*>(input.data) + first * rows.lda;
+    } else {
+      for (int64_t m = 0; m < count; ++m) {
+        kernel.load(input, (first + m) * rows.lda, weights.k,
+                    scratch + static_cast<size_t>(m) * stride);
+      }
     }
-    kernel.run({weights.bytes->data(), scratch, count, weights.k, weights.n,
+    kernel.run({weights.bytes->data(), prepared, stride, count, weights.k, weights.n,
                 at_element(output, first * rows.ldc), rows.ldc});
   }
 }

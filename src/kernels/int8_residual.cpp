@@ -23,7 +23,7 @@ int64_t sums_per_row(const ConvShape& shape) {
 }
 
 size_t sums_offset(std::span<const PackedDense> groups) {
-  return aligned(dense_scratch_bytes(groups[0]));
+  return aligned(dense_scratch_bytes(groups));
 }
 
 // What makes `rows` rows of one image from row `first` on. A window of one pixel stays one, since

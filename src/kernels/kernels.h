@@ -42,18 +42,24 @@ struct Selected {
   const Kernel* operator->() const { return kernel; }
 };
 
-// Every kernel has a scalar row, so there always is one.
-template <class Kernel>
-Selected<Kernel> select() {
+// The first row that the instruction set can run and that `fits` takes. Every kernel has a scalar
+// row that fits whatever comes, so there always is one.
+template <class Kernel, class Fits>
+Selected<Kernel> select(Fits&& fits) {
   const KernelRow* row = kernel_rows().data();
-#define EIGHTFOLD_KERNEL(isa, type, types, name)        \
-  if constexpr (std::is_same_v<Kernel, type>) {         \
-    if (Isa::isa <= current_isa()) return {&name, row}; \
-  }                                                     \
+#define EIGHTFOLD_KERNEL(isa, type, types, name)                      \
+  if constexpr (std::is_same_v<Kernel, type>) {                       \
+    if (Isa::isa <= current_isa() && fits(name)) return {&name, row}; \
+  }                                                                   \
   ++row;
 #include "kernels/kernels.inc"
 #undef EIGHTFOLD_KERNEL
   return {};
+}
+
+template <class Kernel>
+Selected<Kernel> select() {
+  return select<Kernel>([](const Kernel&) { return true; });
 }
 
 }  // namespace eightfold

@@ -2,7 +2,7 @@
 // native builds. The only include of either.
 #pragma once
 
-#if defined(__wasm_simd128__)
+#if defined(__wasm_simd128__)  // with the relaxed ones where the file is compiled for them
 #include <wasm_simd128.h>
 #else
 #define SIMDE_ENABLE_NATIVE_ALIASES

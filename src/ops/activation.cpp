@@ -226,6 +226,18 @@ OpDef activation(std::string_view op_type, void (*run)(RunContext&), QuantizedFo
   return row;
 }
 
+OpDef clip_row() {
+  OpDef row = activation("Clip", run_clip, kDirect, kSame);
+  row.byte_range = [](std::span<const ByteRange> inputs) {
+    ByteRange range = inputs[0];
+    // A bound that is not constant has the ends of its dtype, which bound nothing.
+    if (inputs.size() > 1) range.lo = std::max(range.lo, inputs[1].lo);
+    if (inputs.size() > 2) range.hi = std::min(range.hi, inputs[2].hi);
+    return ByteRange{std::min(range.lo, range.hi), range.hi};
+  };
+  return row;
+}
+
 OpDef leaky_relu_row() {
   OpDef row = activation("LeakyRelu", run_activation<leaky_relu, leaky_parameters>,
                          unary_form("QLinearLeakyRelu"));
@@ -246,7 +258,7 @@ OpDef prelu() {
 std::vector<OpDef> activation_ops() {
   std::vector<OpDef> rows = {
       activation("Relu", run_relu, kDirect, kSame),
-      activation("Clip", run_clip, kDirect, kSame),
+      clip_row(),
       leaky_relu_row(),
       activation("Sigmoid", run_activation<sigmoid, no_parameters>, unary_form("QLinearSigmoid"),
                  kZeroToOne),

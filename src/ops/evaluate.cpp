@@ -149,8 +149,9 @@ TensorView Operand::view() const {
 }
 
 OpState pack_node(const OpDef& op, const Node& node, int64_t opset,
-                  std::span<const Tensor* const> constants, std::span<const ValueType> types) {
-  return pack_row(op, PackContext{node, opset, constants, types});
+                  std::span<const Tensor* const> constants, std::span<const ValueType> types,
+                  std::span<const ByteRange> ranges) {
+  return pack_row(op, PackContext{node, opset, constants, types, ranges});
 }
 
 bool lacks_constants(const OpDef& op, const Node& node, std::span<const Tensor* const> constants) {

@@ -35,7 +35,8 @@ std::vector<Operand> evaluate(const NodeRun& run, std::span<const Operand> input
 
 // Calls the row's pack when it has one; null otherwise. A null tensor is not constant.
 OpState pack_node(const OpDef& op, const Node& node, int64_t opset,
-                  std::span<const Tensor* const> constants, std::span<const ValueType> types);
+                  std::span<const Tensor* const> constants, std::span<const ValueType> types,
+                  std::span<const ByteRange> ranges = {});
 
 // Whether an input that the row must see while packing and planning is not at hand.
 bool lacks_constants(const OpDef& op, const Node& node, std::span<const Tensor* const> constants);

@@ -84,6 +84,13 @@ struct TensorInfo {
   bool present() const { return dtype != DType::kUndefined; }
 };
 
+// The integers that an 8-bit value can hold, as far as the graph tells (a clamp, a constant); the
+// whole range of its dtype otherwise; of absent inputs and other dtypes anything.
+struct ByteRange {
+  int32_t lo = -128, hi = 255;
+  bool operator==(const ByteRange&) const = default;
+};
+
 // State made by pack or plan, owned by the session, opaque to it.
 using OpState = std::shared_ptr<const void>;
 
@@ -92,6 +99,7 @@ struct PackContext {
   int64_t opset;
   std::span<const Tensor* const> constants;  // one per input, null when not constant
   std::span<const ValueType> input_types;
+  std::span<const ByteRange> input_ranges = {};  // one per input, or none: not known
   const Tensor* constant(size_t i) const { return i < constants.size() ? constants[i] : nullptr; }
   [[noreturn]] void fail(ErrorCode code, std::string message, std::string hint = {}) const;
 };
@@ -254,6 +262,9 @@ struct OpDef {
   // How much an error of a negative input shrinks on its way through, for an op that treats the
   // signs differently (LeakyRelu: alpha); null: not at all.
   float (*negative_gain)(const Node&) = nullptr;
+  // Range of output 0 from those of the inputs, for an op that runs on 8-bit data as it is; null:
+  // every element of the output lies between elements of the inputs of its dtype.
+  ByteRange (*byte_range)(std::span<const ByteRange> inputs) = nullptr;
   // Output-channel axis of the weight input; null when the op has none.
   int (*weight_axis)(const Node&) = nullptr;
   // Multiply-accumulates for these shapes; null when the op has none worth counting.

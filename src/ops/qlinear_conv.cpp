@@ -50,6 +50,7 @@ struct ConvWeights {
   int64_t groups, out_channels, group_channels, taps;
   std::vector<int32_t> zero_point, bias;
   std::vector<float> scale;
+  ActivationRange activations;
   bool is_signed() const { return weight.dtype() == DType::kInt8; }
   const uint8_t* data() const { return static_cast<const uint8_t*>(weight.raw()); }
 };
@@ -76,6 +77,7 @@ std::vector<PackedDense> pack_groups(const ConvWeights& conv) {
     dense.zero_point = part(conv.zero_point, g * columns, columns);
     dense.bias = part(conv.bias, g * columns, columns);
     dense.scale = part(conv.scale, g * columns, columns);
+    dense.activations = conv.activations;
     groups.push_back(pack_dense(dense));
   }
   return groups;
@@ -115,6 +117,7 @@ void read_requantization(const PackContext& context, ConvWeights& conv, PackedCo
     conv.scale.push_back(x.tensor_scale() * scale / y.tensor_scale());
   }
   packed.input_zero = x.tensor_zero();
+  conv.activations = activations_of(context, 0, x);
   packed.out = output_of(node, y.dtype, y.tensor_zero());
   if (form_of(node).adds()) {
     const OperandQParams z = read_tensor_qparams(node, context.constants, 10, 11);
@@ -150,7 +153,7 @@ OpState pack_conv(const PackContext& context) {
   }
   const int64_t taps = element_count(std::span(shape).subspan(2));
   ConvWeights conv{*weight, groups, shape[0], shape[1], taps, weight_zeros(context, form, shape[0]),
-                   {},      {}};
+                   {},      {},     {}};
   auto packed = std::make_shared<PackedConv>();
   packed->out.dtype = DType::kInt32;
   packed->in_channels = groups * shape[1];
@@ -200,7 +203,7 @@ OpState plan_conv(PlanContext& context) {
   } else if (packed.depthwise) {
     context.scratch_bytes = depthwise_scratch_bytes(*packed.depthwise, plan->shape.window);
   } else {
-    context.scratch_bytes = dense_scratch_bytes(packed.groups[0]);
+    context.scratch_bytes = dense_scratch_bytes(packed.groups);
   }
   return plan;
 }

@@ -106,7 +106,7 @@ OpState plan_transposed(PlanContext& context) {
   plan->shape = {x[0], x[1], static_cast<int64_t>(packed.scale.size()),
                  make_transposed_window(context.node, window_of(context.node, weight), x)};
   plan->is_signed = is_signed_input(context, 0);
-  plan->columns_at = aligned(dense_scratch_bytes(packed.groups[0]));
+  plan->columns_at = aligned(dense_scratch_bytes(packed.groups));
   plan->sums_at =
       plan->columns_at + aligned(static_cast<size_t>(kBlock * packed.columns) * sizeof(int32_t));
   context.scratch_bytes =

@@ -95,6 +95,8 @@ OpState pack_gemm(const PackContext& context) {
   weights.scale = scale;
   weights.bias = bias;
   weights.zero_point = zero;
+  weights.activations =
+      activations_of(context, kA, read_qparams(context.node, context.constants, kAScale, kAZero));
   packed->weights = pack_dense(weights);
   return packed;
 }

@@ -28,6 +28,7 @@ struct PackedMatMul {
   std::vector<float> scale;           // 1 or n entries
   std::vector<int32_t> b_zero;
   int32_t a_zero = 0;
+  ActivationRange activations;
   Int8Output out;
 };
 
@@ -46,7 +47,8 @@ int64_t matrices_in(std::span<const int64_t> shape) {
 
 // One [k, n] matrix of B.
 PackedDense pack_matrix(const void* b, bool is_signed, int64_t k, int64_t n,
-                        const std::vector<int32_t>& zero, const std::vector<float>& scale) {
+                        const std::vector<int32_t>& zero, const std::vector<float>& scale,
+                        const ActivationRange& activations) {
   const std::vector<int32_t> zeros = spread(zero, n, "the zero point of B");
   const std::vector<float> scales = spread(scale, n, "the scale of B");
   DenseWeights weights;
@@ -58,6 +60,7 @@ PackedDense pack_matrix(const void* b, bool is_signed, int64_t k, int64_t n,
   weights.n_stride = 1;
   weights.zero_point = zeros;
   weights.scale = scales;
+  weights.activations = activations;
   return pack_dense(weights);
 }
 
@@ -71,10 +74,10 @@ void pack_constant(const Tensor& b, PackedMatMul& packed) {
   const int64_t k = shape.size() == 1 ? shape[0] : shape[shape.size() - 2];
   const int64_t matrices = matrices_in(shape);
   for (int64_t i = 0; i < matrices; ++i) {
-    packed.matrices.push_back(pack_matrix(static_cast<const uint8_t*>(b.raw()) + i * k * n,
-                                          b.dtype() == DType::kInt8, k, n,
-                                          part_of_matrix(packed.b_zero, i, matrices, n),
-                                          part_of_matrix(packed.scale, i, matrices, n)));
+    packed.matrices.push_back(
+        pack_matrix(static_cast<const uint8_t*>(b.raw()) + i * k * n, b.dtype() == DType::kInt8, k,
+                    n, part_of_matrix(packed.b_zero, i, matrices, n),
+                    part_of_matrix(packed.scale, i, matrices, n), packed.activations));
   }
 }
 
@@ -87,6 +90,7 @@ OpState pack_qlinear(const PackContext& context) {
   for (float scale : b.scale) packed->scale.push_back(a.tensor_scale() * scale / y.tensor_scale());
   packed->b_zero = b.zero_point;
   packed->a_zero = a.tensor_zero();
+  packed->activations = activations_of(context, 0, a);
   packed->out = output_of(node, y.dtype, y.tensor_zero());
   if (const Tensor* weight = context.constant(3)) pack_constant(*weight, *packed);
   return packed;
@@ -118,10 +122,9 @@ OpState plan_matmul(PlanContext& context) {
   plan->shape = make_matmul_shape(context.inputs[0].shape, context.inputs[form.b].shape);
   plan->a_signed = !form.is_dynamic() && is_signed_input(context, 0);
   plan->b_signed = is_signed_input(context, form.b);
-  const PackedDense sizes{select<DenseInt8>().kernel, nullptr, plan->shape.k, plan->shape.n};
   if (form.writes_floats()) check_float_operands(context);
   if (form.is_dynamic()) plan->scratch = dynamic_scratch_bytes(context);
-  context.scratch_bytes = plan->scratch + dense_scratch_bytes(sizes);
+  context.scratch_bytes = plan->scratch + dense_scratch_bytes(plan->shape.k, plan->shape.n);
   return plan;
 }
 
@@ -158,7 +161,7 @@ PackedDense matrix_of(const RunContext& context, const MatMulPlan& plan, int64_t
   return pack_matrix(context.inputs[form.b].as<uint8_t>() + index * size, plan.b_signed,
                      plan.shape.k, plan.shape.n,
                      part_of_matrix(zeros, index, matrices, plan.shape.n),
-                     part_of_matrix(packed.scale, index, matrices, plan.shape.n));
+                     part_of_matrix(packed.scale, index, matrices, plan.shape.n), {});
 }
 
 void run_matmul(RunContext& context) {

@@ -125,6 +125,17 @@ Int8Output output_of(const Node& node, DType dtype, int32_t zero_point) {
   return {nullptr, dtype, zero_point, static_cast<int32_t>(lo), static_cast<int32_t>(hi)};
 }
 
+ActivationRange activations_of(const PackContext& context, size_t i, const OperandQParams& x) {
+  const DType given = i < context.input_types.size() ? context.input_types[i].dtype : x.dtype;
+  if (!is_quantized_int8(given)) return {};
+  ActivationRange known{true, given == DType::kInt8, x.tensor_zero()};
+  if (known.is_signed) known.lo = -128, known.hi = 127;
+  if (i >= context.input_ranges.size()) return known;
+  known.lo = std::max(known.lo, context.input_ranges[i].lo);
+  known.hi = std::min(known.hi, context.input_ranges[i].hi);
+  return known;
+}
+
 ByteTable byte_table(const TableQParams& params, bool is_signed, const Int8Output& range,
                      const std::function<float(float)>& f) {
   ByteTable table;

@@ -42,6 +42,9 @@ std::vector<T> spread(const std::vector<T>& values, int64_t count, const char* w
 // and clamp_max of the eightfold twins (in quantized units). Throws kInvalidType unless 8-bit.
 Int8Output output_of(const Node& node, DType dtype, int32_t zero_point);
 
+// What pack knows of the activations of input i, whose parameters are `x`.
+ActivationRange activations_of(const PackContext& context, size_t i, const OperandQParams& x);
+
 // y = quantize(f(dequantize(x))) for every byte x.
 using ByteTable = std::array<uint8_t, 256>;
 struct TableQParams {

@@ -8,6 +8,7 @@
 
 #include "ops/evaluate.h"
 #include "ops/split_fused.h"
+#include "runtime/byte_ranges.h"
 #include "runtime/plan.h"
 
 namespace eightfold {
@@ -51,6 +52,7 @@ class Preparation {
       state.constant = true;
     } else {
       pack(state, node);
+      ranges_.visit(*state.op, node);
     }
   }
 
@@ -117,7 +119,8 @@ class Preparation {
     for (const Tensor& tensor : tensors) constants.push_back(tensor.defined() ? &tensor : nullptr);
     if (lacks_constants(*state.op, node, constants)) return;
     const int64_t opset = prepared_.graph.opset(node.domain);
-    state.packed = pack_node(*state.op, node, opset, constants, types);
+    const std::vector<ByteRange> ranges = ranges_.of_inputs(node);
+    state.packed = pack_node(*state.op, node, opset, constants, types, ranges);
     if (!state.packed) return;
     for (const Tensor& tensor : tensors) {
       prepared_.packed_bytes += static_cast<int64_t>(tensor.size_bytes());
@@ -140,6 +143,7 @@ class Preparation {
 
   PreparedGraph& prepared_;
   const std::set<ValueId> kept_;
+  ByteRanges ranges_{prepared_};
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <functional>
 #include <vector>
 
+#include "kernels/dot_class.h"
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
 #include "kernels/simd.h"
@@ -18,7 +19,7 @@ using namespace eightfold;
 
 namespace {
 
-constexpr int kRuns = 80;
+constexpr int kRuns = 30;
 
 double seconds(const std::function<void()>& work) {
   const auto begin = std::chrono::steady_clock::now();
@@ -74,6 +75,30 @@ double dot16_limit() {
   });
 }
 
+// What the quantizer promises of a layer, hence which kernel may run: activations in 0..largest,
+// weights within +-weight.
+struct Mode {
+  const char* name;
+  int32_t largest, weight;
+};
+constexpr Mode kModes[] = {
+    {"exact8", 255, 127}, {"fast8", 255, 64}, {"fast8 quads", 255, 32}, {"turbo", 127, 64}};
+
+std::vector<uint8_t> activations(int64_t count, const Mode& mode) {
+  std::vector<uint8_t> all = bytes(count);
+  for (uint8_t& byte : all) byte = static_cast<uint8_t>(byte % (mode.largest + 1));
+  return all;
+}
+std::vector<uint8_t> small_weights(int64_t count, const Mode& mode) {
+  std::vector<uint8_t> all = bytes(count);
+  for (uint8_t& byte : all) {
+    const int value = static_cast<int8_t>(byte) % (mode.weight + 1);
+    byte = static_cast<uint8_t>(static_cast<int8_t>(value));
+  }
+  return all;
+}
+ActivationRange range_of(const Mode& mode) { return {true, false, 60, 0, mode.largest}; }
+
 struct Layer {
   const char* what;
   int64_t channels, out_channels, extent, kernel, stride;
@@ -86,8 +111,8 @@ WindowAxis axis(const Layer& layer, bool used) {
   return {layer.extent, out, layer.kernel, layer.stride, 1, pad, pad};
 }
 
-double gemm_rate(int64_t m, int64_t k, int64_t n) {
-  const auto a = bytes(m * k), w = bytes(k * n);
+double gemm_rate(int64_t m, int64_t k, int64_t n, const Mode& mode) {
+  const auto a = activations(m * k, mode), w = small_weights(k * n, mode);
   const std::vector<float> scale(static_cast<size_t>(n), 0.0005f);
   std::vector<uint8_t> y(static_cast<size_t>(m * n));
   DenseWeights weights;
@@ -97,14 +122,15 @@ double gemm_rate(int64_t m, int64_t k, int64_t n) {
   weights.inner_stride = 1;
   weights.n_stride = k;
   weights.scale = scale;
+  weights.activations = range_of(mode);
   const PackedDense packed = pack_dense(weights);
   const auto scratch = Buffer::allocate(dense_scratch_bytes(packed));
   const Int8Output out{y.data(), DType::kUint8, 128, 0, 255};
   return rate(static_cast<double>(m * k * n),
-              [&] { dense_rows(packed, {a.data(), false, 120}, out, {m, k, n}, scratch->data()); });
+              [&] { dense_rows(packed, {a.data(), false, 60}, out, {m, k, n}, scratch->data()); });
 }
 
-double conv_rate(const Layer& layer) {
+double conv_rate(const Layer& layer, const Mode& mode) {
   const int64_t taps = layer.kernel * layer.kernel;
   ConvShape shape;
   shape.in_channels = layer.channels;
@@ -112,11 +138,11 @@ double conv_rate(const Layer& layer) {
   shape.window.axes = {axis(layer, false), axis(layer, true), axis(layer, true)};
   const bool depthwise =
       layer.out_channels == layer.channels && layer.kernel > 1 && layer.what[0] == 'd';
-  const auto x = bytes(layer.channels * layer.extent * layer.extent);
-  const auto w = bytes(layer.out_channels * layer.channels * taps);
+  const auto x = activations(layer.channels * layer.extent * layer.extent, mode);
+  const auto w = small_weights(layer.out_channels * layer.channels * taps, mode);
   const std::vector<float> scale(static_cast<size_t>(layer.out_channels), 0.0005f);
   std::vector<uint8_t> y(static_cast<size_t>(shape.window.out_size() * layer.out_channels));
-  const Int8Input input{x.data(), false, 120};
+  const Int8Input input{x.data(), false, 60};
   const Int8Output out{y.data(), DType::kUint8, 128, 0, 255};
   const auto macs = static_cast<double>(shape.window.out_size() * layer.out_channels * taps *
                                         (depthwise ? 1 : layer.channels));
@@ -139,6 +165,7 @@ double conv_rate(const Layer& layer) {
   weights.inner_stride = taps;
   weights.n_stride = taps * layer.channels;
   weights.scale = scale;
+  weights.activations = range_of(mode);
   const std::vector<PackedDense> packed{pack_dense(weights)};
   const auto scratch = Buffer::allocate(dense_scratch_bytes(packed[0]));
   return rate(macs, [&] { conv_int8(packed, input, out, shape, scratch->data()); });
@@ -151,12 +178,21 @@ int main() {
   std::printf("limit of i32x4.dot_i16x8 + add: %.1f GMAC/s\n", limit);
   std::printf("dense row %s, depthwise row %s\n", select<DenseInt8>().row->name.data(),
               select<DepthwiseInt8>().row->name.data());
-  const auto print = [limit](const char* what, double found) {
-    std::printf("%-28s %6.1f GMAC/s  %.2f of the limit\n", what, found, found / limit);
+  const auto print = [limit](const char* what, auto&& rate_of) {
+    std::printf("%-24s", what);
+    for (const Mode& mode : kModes) {
+      const double found = rate_of(mode);
+      std::printf("  %s %5.1f (%.2f)", mode.name, found, found / limit);
+    }
+    std::printf("\n");
   };
-  print("GEMM 128x384x384", gemm_rate(128, 384, 384));
-  print("GEMM 128x384x1536", gemm_rate(128, 384, 1536));
-  print("GEMV 1x1024x1024", gemm_rate(1, 1024, 1024));
+  std::printf("dot class %s; GMAC/s (of the limit)\n", dot_class_name(dot_class()).data());
+  const auto gemm = [&](const char* what, int64_t m, int64_t k, int64_t n) {
+    print(what, [&](const Mode& mode) { return gemm_rate(m, k, n, mode); });
+  };
+  gemm("GEMM 128x384x384", 128, 384, 384);
+  gemm("GEMM 128x384x1536", 128, 384, 1536);
+  gemm("GEMV 1x1024x1024", 1, 1024, 1024);
   const Layer layers[] = {
       {"1x1 56x56 24->144", 24, 144, 56, 1, 1},    {"1x1 56x56 144->24", 144, 24, 56, 1, 1},
       {"1x1 28x28 192->32", 192, 32, 28, 1, 1},    {"1x1 14x14 576->96", 576, 96, 14, 1, 1},
@@ -166,6 +202,8 @@ int main() {
       {"dw 3x3 s2 56x56x144", 144, 144, 56, 3, 2}, {"dw 3x3 14x14x576", 576, 576, 14, 3, 1},
       {"dw 3x3 7x7x960", 960, 960, 7, 3, 1},       {"dw 5x5 14x14x576", 576, 576, 14, 5, 1},
   };
-  for (const Layer& layer : layers) print(layer.what, conv_rate(layer));
+  for (const Layer& layer : layers) {
+    print(layer.what, [&](const Mode& mode) { return conv_rate(layer, mode); });
+  }
   return 0;
 }

@@ -129,11 +129,10 @@ struct WordSink {
 template <int MR, int NV, class Sink>
 inline void dot16_tile(const DenseTile& tile, const Sink& sink, const uint8_t* block, int64_t m,
                        int64_t n) {
-  const size_t stride = int16_row_bytes(tile.k);
   const uint8_t* row[MR];
   v128_t acc[MR][NV];
   for (int i = 0; i < MR; ++i) {
-    row[i] = tile.rows + static_cast<size_t>(m + i) * stride;
+    row[i] = tile.rows + static_cast<size_t>(m + i) * tile.stride;
     for (int j = 0; j < NV; ++j) acc[i][j] = wasm_v128_load(block + 16 * j);
   }
   const uint8_t* w = block + 32 * NV;

@@ -38,15 +38,17 @@ inline void load_int16_scalar(const Int8Input& input, int64_t offset, int64_t n,
   }
 }
 
-inline void pad_int16(int64_t n, uint8_t* row) { std::memset(row, 0, static_cast<size_t>(n) * 2); }
+inline void pad_int16(const Int8Input&, int64_t n, uint8_t* row) {
+  std::memset(row, 0, static_cast<size_t>(n) * 2);
+}
 
 inline void dense_scalar_run(const DenseTile& tile) {
   const auto* bias = reinterpret_cast<const int32_t*>(tile.packed);
   const auto* scale = reinterpret_cast<const float*>(bias + tile.n);
   const auto* columns = reinterpret_cast<const int16_t*>(scale + tile.n);
-  const size_t stride = int16_row_bytes(tile.k);
   for (int64_t m = 0; m < tile.m; ++m) {
-    const auto* row = reinterpret_cast<const int16_t*>(tile.rows + static_cast<size_t>(m) * stride);
+    const auto* row =
+        reinterpret_cast<const int16_t*>(tile.rows + static_cast<size_t>(m) * tile.stride);
     for (int64_t n = 0; n < tile.n; ++n) {
       const int16_t* column = columns + n * tile.k;
       int32_t acc = bias[n];

@@ -7,10 +7,15 @@
 
 namespace eightfold {
 
-const DenseInt8 dense_i8_scalar{
-    generic::dense_scalar_bytes, generic::dense_scalar_pack, 2,
-    generic::int16_row_bytes,    generic::load_int16_scalar, generic::pad_int16,
-    generic::dense_scalar_run};
+const DenseInt8 dense_i8_scalar{.fits = nullptr,
+                                .packed_bytes = generic::dense_scalar_bytes,
+                                .pack = generic::dense_scalar_pack,
+                                .element_bytes = 2,
+                                .row_bytes = generic::int16_row_bytes,
+                                .load = generic::load_int16_scalar,
+                                .pad = generic::pad_int16,
+                                .in_place = nullptr,
+                                .run = generic::dense_scalar_run};
 const DepthwiseInt8 depthwise_i8_scalar{
     generic::depthwise_scalar_bytes, generic::depthwise_scalar_pack,
     generic::depthwise_scalar_scratch, generic::depthwise_scalar_run};

@@ -7,10 +7,15 @@
 
 namespace eightfold {
 
-const DenseInt8 dense_i8_simd128{
-    generic::dot16_packed_bytes, generic::dot16_pack,      2,
-    generic::int16_row_bytes,    generic::load_int16_simd, generic::pad_int16,
-    generic::dot16_run};
+const DenseInt8 dense_i8_simd128{.fits = nullptr,
+                                 .packed_bytes = generic::dot16_packed_bytes,
+                                 .pack = generic::dot16_pack,
+                                 .element_bytes = 2,
+                                 .row_bytes = generic::int16_row_bytes,
+                                 .load = generic::load_int16_simd,
+                                 .pad = generic::pad_int16,
+                                 .in_place = nullptr,
+                                 .run = generic::dot16_run};
 const DepthwiseInt8 depthwise_i8_simd128{
     generic::depthwise_dot16_bytes, generic::depthwise_dot16_pack, generic::depthwise_dot16_scratch,
     generic::depthwise_dot16_run};
