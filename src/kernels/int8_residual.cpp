@@ -22,10 +22,6 @@ int64_t sums_per_row(const ConvShape& shape) {
   return shape.window.depth().out * shape.window.width().out * shape.out_channels;
 }
 
-size_t sums_offset(std::span<const PackedDense> groups) {
-  return aligned(dense_scratch_bytes(groups));
-}
-
 // What makes `rows` rows of one image from row `first` on. A window of one pixel stays one, since
 // it has a path of its own: for it the input begins at the first row instead.
 ConvShape block_of(const ConvShape& shape, int64_t first, int64_t rows) {
@@ -41,11 +37,15 @@ ConvShape block_of(const ConvShape& shape, int64_t first, int64_t rows) {
   return block;
 }
 
+size_t sums_offset(std::span<const PackedDense> groups, const ConvShape& shape) {
+  return aligned(conv_scratch_bytes(groups, block_of(shape, 0, rows_per_block(shape))));
+}
+
 }  // namespace
 
 size_t residual_scratch_bytes(std::span<const PackedDense> groups, const ConvShape& shape) {
   const int64_t sums = rows_per_block(shape) * sums_per_row(shape);
-  return sums_offset(groups) + static_cast<size_t>(sums) * sizeof(float);
+  return sums_offset(groups, shape) + static_cast<size_t>(sums) * sizeof(float);
 }
 
 void conv_residual_int8(std::span<const PackedDense> groups, const Int8Input& input,
@@ -56,7 +56,7 @@ void conv_residual_int8(std::span<const PackedDense> groups, const Int8Input& in
   const int64_t in_row = window.pointwise() ? window.width().in * shape.in_channels : 0;
   const int64_t block_rows = rows_per_block(shape);
   const auto kernel = select<ResidualInt8>();
-  auto* sums = reinterpret_cast<float*>(scratch + sums_offset(groups));
+  auto* sums = reinterpret_cast<float*>(scratch + sums_offset(groups, shape));
   const auto* x = static_cast<const uint8_t*>(input.data);
   const auto* z = static_cast<const uint8_t*>(residual.z.data);
   auto* y = static_cast<uint8_t*>(output.data);

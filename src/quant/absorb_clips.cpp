@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/qparams.h"
+#include "ops/byte_ranges.h"
 #include "ops/op.h"
 #include "quant/lower_group.h"
 
@@ -78,6 +79,26 @@ void absorb_into_quantize(Graph& graph, NodeId id) {
   set_bounds(graph.node(use.node), {bounds.lo, bounds.hi});
 }
 
+void drop_idle_clips(Graph& graph) {
+  ByteRanges ranges(graph, [&](ValueId id) { return graph.constant(id); });
+  const std::vector<NodeId> nodes(graph.nodes().begin(), graph.nodes().end());
+  for (NodeId id : nodes) {
+    const Node& node = graph.node(id);
+    const OpDef* op = find_op(graph, node);
+    if (!op) continue;
+    const auto bounds = node.input(0) == kNone ? std::nullopt : integer_bounds(graph, node);
+    if (bounds && !graph.is_output(node.output(0))) {
+      const ByteRange x = ranges.of_inputs(node)[0];
+      if (x.lo >= bounds->quant_min && x.hi <= bounds->quant_max) {
+        graph.replace_uses(node.output(0), node.input(0));
+        graph.erase_node(id);
+        continue;
+      }
+    }
+    ranges.visit(*op, node);
+  }
+}
+
 }  // namespace
 
 void absorb_clips(Graph& graph) {
@@ -86,6 +107,7 @@ void absorb_clips(Graph& graph) {
     absorb_into_producer(graph, id);
     if (graph.alive(id)) absorb_into_quantize(graph, id);
   }
+  drop_idle_clips(graph);
 }
 
 }  // namespace eightfold

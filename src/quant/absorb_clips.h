@@ -4,6 +4,7 @@
 //   QLinearConv, Clip (on integers)  ->  eightfold:QLinearConv       any op with such a twin
 //   Clip or Relu, QuantizeLinear     ->  eightfold:QuantizeLinear    clamping and rounding commute
 //
+// and a Clip that changes nothing, since its operand has those bounds already, goes.
 // Narrow ranges of our own files read as the first, where the quantizer has stopped at seven bits.
 #pragma once
 
