@@ -24,14 +24,15 @@ int64_t tile_rows(const PackedDense& weights) {
   return std::clamp(fit / 4 * 4, kMinTileRows, kMaxTileRows);
 }
 
-// Zeros from element k to the end of every row of the scratch; loads never reach that far, so once
-// per call is enough.
-void clear_row_ends(const PackedDense& weights, uint8_t* scratch) {
+// Zeros from element k to the end of the first rows of the scratch, as many as `rows` need; loads
+// never reach that far, so once per call is enough.
+void clear_row_ends(const PackedDense& weights, int64_t rows, uint8_t* scratch) {
   const DenseInt8& kernel = *weights.kernel;
   const size_t stride = kernel.row_bytes(weights.k);
   const size_t used = static_cast<size_t>(weights.k) * kernel.element_bytes;
   const auto left = static_cast<int64_t>((stride - used) / kernel.element_bytes);
-  for (int64_t m = 0; m < tile_rows(weights); ++m) {
+  if (left == 0) return;
+  for (int64_t m = 0; m < std::min(rows, tile_rows(weights)); ++m) {
     kernel.pad({}, left, scratch + static_cast<size_t>(m) * stride + used);
   }
 }
@@ -133,7 +134,7 @@ void conv_group(const PackedDense& weights, const WindowGather& gather, const In
   const int64_t pixels = shape.window.out_size();
   const size_t stride = weights.kernel->row_bytes(weights.k);
   const int64_t step = tile_rows(weights);
-  clear_row_ends(weights, scratch);
+  clear_row_ends(weights, pixels, scratch);
   for (int64_t first = 0; first < pixels; first += step) {
     const int64_t rows = std::min(step, pixels - first);
     Position at = position_of(first, shape.window);
@@ -223,7 +224,7 @@ void dense_rows(const PackedDense& weights, const Int8Input& input, const Int8Ou
   const bool in_place = kernel.in_place && kernel.in_place(input, weights.k);
   const size_t stride = in_place ? static_cast<size_t>(rows.lda) : kernel.row_bytes(weights.k);
   const int64_t step = tile_rows(weights);
-  if (!in_place) clear_row_ends(weights, scratch);
+  if (!in_place) clear_row_ends(weights, rows.m, scratch);
   for (int64_t first = 0; first < rows.m; first += step) {
     const int64_t count = std::min(step, rows.m - first);
     const uint8_t* prepared = scratch;
