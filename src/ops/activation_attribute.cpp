@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "core/lanes.h"
 
 namespace eightfold {
 namespace {
@@ -22,18 +23,17 @@ Kind kind_of(const std::string& name) {
 }
 
 void clamp(float* values, int64_t count, float min, float max) {
-  for (int64_t i = 0; i < count; ++i) {
-    const float raised = values[i] < min ? min : values[i];
-    values[i] = max < raised ? max : raised;
-  }
+  map_lanes(values, values, count, [min = all_lanes(min), max = all_lanes(max)](Lanes x) {
+    const Lanes raised = x < min ? min : x;
+    return max < raised ? max : raised;
+  });
 }
 
 void leaky_relu(float* values, int64_t count, float alpha) {
-  for (int64_t i = 0; i < count; ++i) {
-    values[i] = values[i] < 0.0f ? values[i] * alpha : values[i];
-  }
+  map_lanes(values, values, count, [alpha](Lanes x) { return x < 0.0f ? x * alpha : x; });
 }
 
+// By the library, not by TanhFloat32: integers are made of these, and must not depend on the row.
 void tanh_of(float* values, int64_t count) {
   for (int64_t i = 0; i < count; ++i) values[i] = std::tanh(values[i]);
 }
