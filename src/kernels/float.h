@@ -33,6 +33,11 @@ struct GemmTileF32 {
   float* c;
   int64_t ldc;
   ClampF32 clamp;
+  // Rows of a that lie in runs of equal length, where rows is given: the i-th element of run r of
+  // row m is a[rows[m] + runs[r] + i]. Otherwise row m is a[m * lda ...].
+  const ptrdiff_t* rows = nullptr;
+  const ptrdiff_t* runs = nullptr;
+  int64_t run_count = 1;
 };
 struct GemmFloat32 {
   void (*run)(const GemmTileF32& tile);

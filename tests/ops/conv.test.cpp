@@ -242,6 +242,32 @@ TEST_CASE("Conv takes channel counts around the vector width", "[ops][conv]") {
   }
 }
 
+TEST_CASE("Conv of images that do not fit into one strip", "[ops][conv]") {
+  const ConvCase cases[] = {
+      {.what = "padded", .x = {2, 3, 40, 1000}, .w = {2, 3, 3, 3}, .pads = {1, 1, 1, 1}},
+      {.what = "one row of output per strip",
+       .x = {1, 5, 9, 5000},
+       .w = {2, 5, 3, 1},
+       .pads = {1, 0, 1, 0}},
+      {.what = "no padding, strides, groups",
+       .x = {1, 4, 41, 801},
+       .w = {4, 2, 3, 3},
+       .strides = {2, 2},
+       .group = 2},
+      {.what = "dilations",
+       .x = {1, 3, 50, 700},
+       .w = {2, 3, 3, 3},
+       .pads = {3, 2, 4, 2},
+       .dilations = {3, 2}},
+      {.what = "depth", .x = {1, 2, 4, 30, 700}, .w = {2, 2, 3, 3, 3}, .pads = {1, 1, 1, 1, 1, 1}},
+      {.what = "depth without padding",
+       .x = {1, 2, 7, 30, 300},
+       .w = {2, 2, 3, 3, 3},
+       .dilations = {2, 1, 1}},
+  };
+  for (const ConvCase& c : cases) check("Conv", c, naive_conv);
+}
+
 TEST_CASE("Conv needs no bias", "[ops][conv]") {
   const Tensor x = random_tensor({1, 3, 5, 5}, 1), w = random_tensor({4, 3, 3, 3}, 2);
   const Tensor zero = Tensor::allocate(DType::kFloat32, {4});

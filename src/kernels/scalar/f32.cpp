@@ -15,14 +15,18 @@ float clamp(float x, ClampF32 clamp) {
   return clamp.hi < raised ? clamp.hi : raised;
 }
 
+float element(const GemmTileF32& tile, int64_t m, int64_t k) {
+  if (!tile.rows) return tile.a[m * tile.lda + k];
+  const int64_t run = tile.k / tile.run_count;
+  return tile.a[tile.rows[m] + tile.runs[k / run] + k % run];
+}
+
 void gemm(const GemmTileF32& tile) {
   for (int64_t n = 0; n < tile.n; ++n) {
     const float* panel = tile.packed + n / kPanelF32 * (tile.k + 1) * kPanelF32 + n % kPanelF32;
     for (int64_t m = 0; m < tile.m; ++m) {
       float sum = panel[0];
-      for (int64_t k = 0; k < tile.k; ++k) {
-        sum += tile.a[m * tile.lda + k] * panel[(k + 1) * kPanelF32];
-      }
+      for (int64_t k = 0; k < tile.k; ++k) sum += element(tile, m, k) * panel[(k + 1) * kPanelF32];
       tile.c[m * tile.ldc + n] = clamp(sum, tile.clamp);
     }
   }
