@@ -88,6 +88,12 @@ void conv_transpose_f32(const ConvWeightsShape& weights, const float* packed,
                         const ConvShape& shape, const float* x, float* y, ClampF32 clamp,
                         float* scratch);
 
+// A transposed convolution of stride 1 is the convolution with its weights turned round: the
+// weights packed for conv_f32, and the window of that seen from y.
+void pack_turned_conv_f32(const ConvWeightsShape& shape, const float* weights, const float* bias,
+                          float* packed);
+Window turned_window(const Window& window);
+
 // One row of output pixels along the width:
 //   out[x][c] = clamp(bias[c] + sum over rows r, taps t of weights[r][t][c] * rows[r][x * s + t * d
 //   - pad][c])

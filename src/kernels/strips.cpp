@@ -74,10 +74,12 @@ void Strips::copy_row(const float* image, int64_t z, int64_t y, float* to) const
     std::fill_n(to, width_ * channels_, 0.0f);
     return;
   }
-  const int64_t before = std::min(width.pad, width_) * channels_;
-  const int64_t count = std::min(width.in * channels_, width_ * channels_ - before);
+  // Padding below 0 skips pixels: that of a transposed convolution which crops.
+  const int64_t before = std::clamp(width.pad, int64_t{0}, width_) * channels_;
+  const int64_t first = std::clamp(-width.pad, int64_t{0}, width.in);
+  const int64_t count = std::min((width.in - first) * channels_, width_ * channels_ - before);
   std::fill_n(to, before, 0.0f);
-  std::memcpy(to + before, image + (z * height.in + y) * width.in * channels_,
+  std::memcpy(to + before, image + ((z * height.in + y) * width.in + first) * channels_,
               static_cast<size_t>(count) * sizeof(float));
   std::fill(to + before + count, to + width_ * channels_, 0.0f);
 }
