@@ -132,9 +132,8 @@ void global_max_pool_f32(const float* x, int64_t batch, int64_t pixels, int64_t 
 
 // ---------------------------------------------------------------- functions of one number
 // y may be x. Within 1e-6 of the value, relative; NaN stays NaN.
-//   y[i] = exp(x[i] - shift); returns the sum of all y. Below 2e-38 it is 0. Every row gives the
-//   same
-// bits: four sums take turns, then (0 + 2) + (1 + 3), then the last n % 4.
+//   y[i] = exp(x[i] - shift), 0 below 2e-38; returns the sum of all y. The same bits in every row:
+//   four sums take turns, then (0 + 2) + (1 + 3) + the sum of the last n % 4.
 struct ExpFloat32 {
   float (*largest)(const float* x, int64_t n);  // n >= 1; what to shift by
   float (*run)(const float* x, int64_t n, float shift, float* y);
@@ -145,7 +144,7 @@ struct SigmoidFloat32 {
 struct TanhFloat32 {
   void (*run)(const float* x, int64_t n, float* y);
 };
-struct ErfFloat32 {
+struct ErfFloat32 {  // the same bits in every row
   void (*run)(const float* x, int64_t n, float* y);
 };
 

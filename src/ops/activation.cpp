@@ -7,6 +7,7 @@
 #include "core/lanes.h"
 #include "kernels/float.h"
 #include "kernels/kernels.h"
+#include "ops/activation_attribute.h"
 #include "ops/activation_gated.h"
 #include "ops/elementwise_rows.h"
 #include "ops/families.h"
@@ -15,12 +16,6 @@
 
 namespace eightfold {
 namespace {
-
-// NaN passes through, and low > high gives high, as in ONNX.
-Lanes clamped(Lanes x, Lanes low, Lanes high) {
-  const Lanes raised = x < low ? low : x;
-  return high < raised ? high : raised;
-}
 
 // ---- functions of one float, with up to two parameters
 struct Parameters {
@@ -40,10 +35,10 @@ float shrink(float x, Parameters p) {  // alpha is the bias, beta is lambda
   if (x < -p.beta) return x + p.alpha;
   return x > p.beta ? x - p.alpha : 0.0f;
 }
-Lanes leaky_relu(Lanes x, Parameters p) { return x < 0.0f ? x * p.alpha : x; }
 Lanes softsign(Lanes x, Parameters) { return x / (1.0f + (x < 0.0f ? -x : x)); }
 Lanes hard_sigmoid(Lanes x, Parameters p) {
-  return clamped(x * p.alpha + p.beta, {}, all_lanes(1));
+  const Lanes line = x * p.alpha + p.beta, raised = line < 0.0f ? Lanes{} : line;
+  return raised > 1.0f ? all_lanes(1) : raised;
 }
 Lanes hard_swish(Lanes x, Parameters) { return x * hard_sigmoid(x, {1.0f / 6.0f, 0.5f}); }
 Lanes thresholded_relu(Lanes x, Parameters p) { return x > p.alpha ? x : Lanes{}; }
@@ -103,6 +98,11 @@ ParameterNames shrink_parameters() {
   return {.alpha_name = "bias", .alpha = 0.0f, .beta_name = "lambd", .beta = 0.5f};
 }
 
+void apply_leaky_relu(RunContext& context, Parameters parameters) {
+  const auto [x, y, n] = elements(context);
+  leaky_relu(x, y, n, parameters.alpha);
+}
+
 template <Gate kGate>
 void run_gate(RunContext& context) {
   const auto [x, y, n] = elements(context);
@@ -118,9 +118,7 @@ void run_gelu(RunContext& context) {
 template <typename T>
 void clip_values(const T* x, T* y, int64_t n, T low, T high) {
   if constexpr (std::is_same_v<T, float>) {
-    return map_lanes(x, y, n, [low = all_lanes(low), high = all_lanes(high)](Lanes values) {
-      return clamped(values, low, high);
-    });
+    return clamp(x, y, n, low, high);
   }
   for (int64_t i = 0; i < n; ++i) {
     const T raised = x[i] < low ? low : x[i];
@@ -262,7 +260,7 @@ OpDef clip_row() {
 }
 
 OpDef leaky_relu_row() {
-  OpDef row = activation("LeakyRelu", run_activation<apply_vectors<leaky_relu>, leaky_parameters>,
+  OpDef row = activation("LeakyRelu", run_activation<apply_leaky_relu, leaky_parameters>,
                          unary_form("QLinearLeakyRelu"));
   row.negative_gain = [](const Node& node) {
     return std::fabs(node.float_attribute("alpha", 0.01f));

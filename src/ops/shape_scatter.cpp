@@ -1,6 +1,7 @@
 // ScatterND and ScatterElements: a copy of the data with updates written (or reduced) into it.
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "ops/elementwise_rows.h"
@@ -96,29 +97,30 @@ struct ScatterRun {
 };
 using ScatterRuns = std::vector<ScatterRun>;
 
-// Calls write(run) for all updates in order; `outside` with the first index that is out of range.
-template <typename Write, typename Outside>
-void for_scatter_runs(const Shape& x, const TensorView& indices, Write write, Outside outside) {
+struct BadIndex {
+  int64_t index, dim;
+};
+
+// The runs of all updates in order, until an index is out of range.
+std::optional<BadIndex> scatter_runs(const Shape& x, const TensorView& indices, ScatterRuns& runs) {
   const auto depth = static_cast<size_t>(indices.shape.back());
   const int64_t size = product(x, depth, x.size());
   const int64_t count = product(indices.shape, 0, indices.shape.size() - 1);
-  ScatterRun run{0, 0, 0};
   for (int64_t i = 0, next = 0; i < count; ++i) {
     int64_t at = 0;
     for (size_t d = 0; d < depth; ++d, ++next) {
       const int64_t index = raw_index(indices, next, x[d]);
       const int64_t place = index < 0 ? index + x[d] : index;
-      if (place < 0 || place >= x[d]) return outside(index, x[d]);
+      if (place < 0 || place >= x[d]) return BadIndex{index, x[d]};
       at = at * x[d] + place;
     }
-    if (run.count > 0 && at * size == run.to + run.count) {
-      run.count += size;
-      continue;
+    if (!runs.empty() && at * size == runs.back().to + runs.back().count) {
+      runs.back().count += size;
+    } else {
+      runs.push_back({at * size, i * size, size});
     }
-    if (run.count > 0) write(run);
-    run = {at * size, i * size, size};
   }
-  if (run.count > 0) write(run);
+  return std::nullopt;
 }
 
 bool addresses(const Shape& indices, const Shape& x) {
@@ -130,14 +132,10 @@ OpState plan_scatter_nd(PlanContext& context) {
   const Tensor* indices = context.constant(1);
   const Shape& x = context.inputs[0].shape;
   if (!indices || !addresses(indices->shape(), x)) return nullptr;
-  auto runs = std::make_shared<ScatterRuns>();
-  bool right = true;
   const TensorView view{indices->dtype(), Layout::kPlain, indices->shape(),
                         const_cast<void*>(indices->raw())};
-  for_scatter_runs(
-      x, view, [&](const ScatterRun& run) { runs->push_back(run); },
-      [&](int64_t, int64_t) { right = false; });
-  return right ? runs : nullptr;
+  auto runs = std::make_shared<ScatterRuns>();
+  return scatter_runs(x, view, *runs) ? nullptr : runs;
 }
 
 void run_scatter_nd(RunContext& context) {
@@ -153,15 +151,14 @@ void run_scatter_nd(RunContext& context) {
   }
   if (x.data != context.outputs[0].data) copy_bytes(context.outputs[0].data, x.data, view_bytes(x));
   const Reduction reduction = reduction_of(context);
-  const auto write_run = [&](const ScatterRun& run) {
-    write(context, reduction, run.to, run.from, run.count);
-  };
-  if (context.plan) {
-    for (const ScatterRun& run : context.plan_as<ScatterRuns>()) write_run(run);
-    return;
+  ScatterRuns found;
+  if (!context.plan) {
+    const auto bad = scatter_runs(x.shape, indices, found);
+    if (bad) refuse_index(context, bad->index, bad->dim);
   }
-  for_scatter_runs(x.shape, indices, write_run,
-                   [&](int64_t index, int64_t dim) { refuse_index(context, index, dim); });
+  for (const ScatterRun& run : context.plan ? context.plan_as<ScatterRuns>() : found) {
+    write(context, reduction, run.to, run.from, run.count);
+  }
 }
 
 void run_scatter_elements(RunContext& context) {

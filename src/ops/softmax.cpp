@@ -96,7 +96,6 @@ void normalize_short(const ExpFloat32& kernel, const float* x, float* y, const E
   }
 }
 
-template <bool kLog>
 void run_softmax(RunContext& context) {
   if (context.inputs[0].dtype != DType::kFloat32) refuse_dtype(context, context.inputs[0].dtype);
   const Extent& extent = context.plan_as<Extent>();
@@ -104,18 +103,19 @@ void run_softmax(RunContext& context) {
   const float* x = context.inputs[0].as<float>();
   float* y = context.outputs[0].as<float>();
   const ExpFloat32& kernel = *select<ExpFloat32>().kernel;
+  const bool log = context.node.op_type == "LogSoftmax";
   if (extent.inner == 1 && extent.count <= kShort && extent.outer > 1) {
-    return normalize_short(kernel, x, y, extent, kLog);
+    return normalize_short(kernel, x, y, extent, log);
   }
   for (int64_t o = 0; o < extent.outer; ++o) {
     const int64_t first = o * extent.count * extent.inner;
     if (extent.inner == 1) {
-      normalize_row(kernel, x + first, y + first, extent.count, kLog);
+      normalize_row(kernel, x + first, y + first, extent.count, log);
       continue;
     }
     for (int64_t i = 0; i < extent.inner; i += kPiece) {
       normalize_columns(kernel, x + first + i, y + first + i, extent.count, extent.inner,
-                        std::min(kPiece, extent.inner - i), kLog);
+                        std::min(kPiece, extent.inner - i), log);
     }
   }
 }
@@ -149,9 +149,8 @@ OpDef softmax_row(std::string_view op_type, void (*run)(RunContext&), Observatio
 }  // namespace
 
 void add_softmax_rows(std::vector<OpDef>& rows) {
-  rows.push_back(
-      softmax_row("Softmax", run_softmax<false>, {Observation::kFixed, 1.0f / 256.0f, 0}));
-  rows.push_back(softmax_row("LogSoftmax", run_softmax<true>, {}));
+  rows.push_back(softmax_row("Softmax", run_softmax, {Observation::kFixed, 1.0f / 256.0f, 0}));
+  rows.push_back(softmax_row("LogSoftmax", run_softmax, {}));
   rows.push_back(softmax_row("Hardmax", run_hardmax, {Observation::kFixed, 1.0f / 255.0f, 0}));
 }
 

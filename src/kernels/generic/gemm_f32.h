@@ -24,7 +24,7 @@ struct GemmSteps {
   const float* row(size_t i) const { return rows ? a + rows[i] : a + i * lda; }
 };
 
-void store_columns(v128_t left, v128_t right, size_t columns, float* c) {
+[[gnu::noinline]] void store_columns(v128_t left, v128_t right, size_t columns, float* c) {
   alignas(16) float values[kPanel];
   wasm_v128_store(values, left);
   wasm_v128_store(values + 4, right);

@@ -15,6 +15,24 @@ namespace {
 
 inline v128_t splat(float value) { return wasm_f32x4_splat(value); }
 
+// Four floats, or the `count` that there are: so a function is written out once for both.
+inline v128_t load_first(const float* x, size_t count) {
+  if (count >= 4) return wasm_v128_load(x);
+  alignas(16) float values[4] = {};
+  for (size_t i = 0; i < count; ++i) values[i] = x[i];
+  return wasm_v128_load(values);
+}
+
+inline void store_first(v128_t value, size_t count, float* y) {
+  if (count >= 4) {
+    wasm_v128_store(y, value);
+    return;
+  }
+  alignas(16) float values[4];
+  wasm_v128_store(values, value);
+  for (size_t i = 0; i < count; ++i) y[i] = values[i];
+}
+
 // exp(x) for every x: 0 below -87, where it is less than the least normal number twice over;
 // infinity where it exceeds the largest. NaN for NaN.
 inline v128_t exp_of(v128_t x) {
@@ -49,22 +67,22 @@ float largest_f32_run(const float* x, int64_t n) {
 // y[i] = exp(x[i] - shift); returns their sum, lane by lane.
 float exp_f32_run(const float* x, int64_t n, float shift, float* y) {
   const auto size = static_cast<size_t>(n);
+  const size_t whole = size / 4 * 4;
   const v128_t offset = splat(shift);
   v128_t sums = splat(0.0f);
-  size_t i = 0;
-  for (; i + 4 <= size; i += 4) {
-    const v128_t e = exp_of(wasm_f32x4_sub(wasm_v128_load(x + i), offset));
-    sums = wasm_f32x4_add(sums, e);
-    wasm_v128_store(y + i, e);
+  float rest = 0;
+  for (size_t i = 0; i < size; i += 4) {
+    const size_t count = size - i;
+    const v128_t e = exp_of(wasm_f32x4_sub(load_first(x + i, count), offset));
+    store_first(e, count, y + i);
+    if (i < whole) {
+      sums = wasm_f32x4_add(sums, e);
+    } else {
+      for (size_t j = i; j < size; ++j) rest += y[j];
+    }
   }
   sums = wasm_f32x4_add(sums, wasm_i64x2_shuffle(sums, sums, 1, 0));
-  float sum = wasm_f32x4_extract_lane(sums, 0) + wasm_f32x4_extract_lane(sums, 1);
-  for (; i < size; ++i) {
-    y[i] =
-        wasm_f32x4_extract_lane(exp_of(wasm_f32x4_sub(wasm_v128_load32_splat(x + i), offset)), 0);
-    sum += y[i];
-  }
-  return sum;
+  return wasm_f32x4_extract_lane(sums, 0) + wasm_f32x4_extract_lane(sums, 1) + rest;
 }
 
 inline v128_t sigmoid_of(v128_t x) {
@@ -114,10 +132,9 @@ inline v128_t erf_of(v128_t x) {
 template <v128_t (*F)(v128_t)>
 void map_f32(const float* x, int64_t n, float* y) {
   const auto size = static_cast<size_t>(n);
-  size_t i = 0;
-  for (; i + 4 <= size; i += 4) wasm_v128_store(y + i, F(wasm_v128_load(x + i)));
-  for (; i < size; ++i) {
-    y[i] = wasm_f32x4_extract_lane(F(wasm_v128_load32_splat(x + i)), 0);
+  for (size_t i = 0; i < size; i += 4) {
+    const size_t count = size - i;
+    store_first(F(load_first(x + i, count)), count, y + i);
   }
 }
 

@@ -92,9 +92,9 @@ float exp(const float* x, int64_t n, float shift, float* y) {
   for (int64_t i = 0; i < n; ++i) y[i] = exp_of(x[i] - shift);
   const int64_t whole = n / 4 * 4;
   for (int64_t i = 0; i < whole; ++i) sums[static_cast<size_t>(i % 4)] += y[i];
-  float sum = (sums[0] + sums[2]) + (sums[1] + sums[3]);
-  for (int64_t i = whole; i < n; ++i) sum += y[i];
-  return sum;
+  float rest = 0;
+  for (int64_t i = whole; i < n; ++i) rest += y[i];
+  return (sums[0] + sums[2]) + (sums[1] + sums[3]) + rest;
 }
 
 void sigmoid(const float* x, int64_t n, float* y) {
@@ -105,8 +105,27 @@ void tanh(const float* x, int64_t n, float* y) {
   for (int64_t i = 0; i < n; ++i) y[i] = std::tanh(x[i]);
 }
 
+float erf_of(float x) {
+  const float magnitude = std::fabs(x), z = x * x;
+  if (magnitude < 1.0f) {
+    float p = -5.63140376e-4f;
+    for (float next :
+         {4.91754664e-3f, -2.67113075e-2f, 1.12801798e-1f, -3.76123250e-1f, 1.12837911f}) {
+      p = next + p * z;
+    }
+    return p * x;
+  }
+  const float far = 3.92f < magnitude ? 3.92f : magnitude;
+  float p = -1.15724769e-3f;
+  for (float next :
+       {1.48320440e-2f, -8.88002962e-2f, -6.54239237e-1f, -1.11762190f, -2.61901575e-3f}) {
+    p = next + p * far;
+  }
+  return std::copysign(1.0f - exp_of(p), x);
+}
+
 void erf(const float* x, int64_t n, float* y) {
-  for (int64_t i = 0; i < n; ++i) y[i] = std::erf(x[i]);
+  for (int64_t i = 0; i < n; ++i) y[i] = erf_of(x[i]);
 }
 
 }  // namespace
