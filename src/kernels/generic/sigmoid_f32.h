@@ -37,7 +37,9 @@ inline void store_first(v128_t value, size_t count, float* y) {
 // infinity where it exceeds the largest. NaN for NaN.
 inline v128_t exp_of(v128_t x) {
   x = clamp_f32(x, splat(-87.0f), splat(89.0f));
-  const v128_t n = wasm_f32x4_nearest(wasm_f32x4_mul(x, splat(1.44269504f)));
+  // The sum has no bits for a fraction, and n in the lowest ones.
+  const v128_t whole = wasm_f32x4_add(wasm_f32x4_mul(x, splat(1.44269504f)), splat(0x1.8p23f));
+  const v128_t n = wasm_f32x4_sub(whole, splat(0x1.8p23f));
   // ln 2 in two parts, so that n times the first is exact.
   v128_t r = wasm_f32x4_sub(x, wasm_f32x4_mul(n, splat(0.693359375f)));
   r = wasm_f32x4_sub(r, wasm_f32x4_mul(n, splat(-2.12194440e-4f)));
@@ -48,7 +50,7 @@ inline v128_t exp_of(v128_t x) {
   p = multiply_add(p, r, splat(5.0000001201e-1f));
   p = wasm_f32x4_add(multiply_add(wasm_f32x4_mul(p, r), r, r), splat(1.0f));
   // 2^(n - 1), since 2^128 is no float; of the lowest n it is 0.
-  const v128_t exponent = wasm_i32x4_add(wasm_i32x4_trunc_sat_f32x4(n), wasm_i32x4_splat(126));
+  const v128_t exponent = wasm_i32x4_add(whole, wasm_i32x4_splat(126));
   p = wasm_f32x4_mul(p, wasm_i32x4_shl(exponent, 23));
   return wasm_f32x4_add(p, p);
 }
@@ -67,19 +69,18 @@ float largest_f32_run(const float* x, int64_t n) {
 // y[i] = exp(x[i] - shift); returns their sum, lane by lane.
 float exp_f32_run(const float* x, int64_t n, float shift, float* y) {
   const auto size = static_cast<size_t>(n);
-  const size_t whole = size / 4 * 4;
   const v128_t offset = splat(shift);
   v128_t sums = splat(0.0f);
+  size_t i = 0;
+  for (; i + 4 <= size; i += 4) {
+    const v128_t e = exp_of(wasm_f32x4_sub(wasm_v128_load(x + i), offset));
+    sums = wasm_f32x4_add(sums, e);
+    wasm_v128_store(y + i, e);
+  }
   float rest = 0;
-  for (size_t i = 0; i < size; i += 4) {
-    const size_t count = size - i;
-    const v128_t e = exp_of(wasm_f32x4_sub(load_first(x + i, count), offset));
-    store_first(e, count, y + i);
-    if (i < whole) {
-      sums = wasm_f32x4_add(sums, e);
-    } else {
-      for (size_t j = i; j < size; ++j) rest += y[j];
-    }
+  if (i < size) {
+    store_first(exp_of(wasm_f32x4_sub(load_first(x + i, size - i), offset)), size - i, y + i);
+    for (; i < size; ++i) rest += y[i];
   }
   sums = wasm_f32x4_add(sums, wasm_i64x2_shuffle(sums, sums, 1, 0));
   return wasm_f32x4_extract_lane(sums, 0) + wasm_f32x4_extract_lane(sums, 1) + rest;
