@@ -27,14 +27,15 @@ void conv_windows(const ConvWeightsShape& weights, const ConvShape& shape, GemmT
   const auto kernel = select<GemmFloat32>();
   const auto panels = static_cast<int64_t>(packed_dense_f32(tile.k, tile.n));
   Strips strips(shape.window, shape.in_channels, weights.group_in);
-  strips.prepare(scratch);
+  strips.fill_tables(scratch);
+  float* pixels = scratch + strips.table_bytes() / sizeof(float);
   tile.rows = strips.rows();
   tile.runs = strips.runs();
   tile.run_count = strips.run_count();
   const float *x = tile.a, *packed = tile.packed;
   float* y = tile.c;
   for (int64_t b = 0; b < shape.batch; ++b) {
-    strips.for_each(x, [&](const float* strip, int64_t first, int64_t count) {
+    const auto use = [&](const float* strip, int64_t first, int64_t count) {
       tile.m = count;
       for (int64_t g = 0; g < weights.groups; ++g) {
         tile.packed = packed + g * panels;
@@ -42,7 +43,8 @@ void conv_windows(const ConvWeightsShape& weights, const ConvShape& shape, GemmT
         tile.c = y + first * tile.ldc + g * weights.group_out;
         kernel->run(tile);
       }
-    });
+    };
+    strips.for_lines(x, 0, strips.line_count(), pixels, use);
     x += shape.window.in_size() * shape.in_channels;
     y += shape.window.out_size() * shape.out_channels;
   }
@@ -155,7 +157,8 @@ size_t conv_scratch_f32(const ConvWeightsShape& weights, const ConvShape& shape)
     return static_cast<size_t>(shape.window.in_size() * shape.out_channels);
   }
   if (shape.window.pointwise()) return 0;
-  return Strips(shape.window, shape.in_channels, weights.group_in).scratch_bytes() / sizeof(float);
+  const Strips strips(shape.window, shape.in_channels, weights.group_in);
+  return (strips.table_bytes() + strips.pixel_bytes()) / sizeof(float);
 }
 
 void conv_f32(const ConvWeightsShape& weights, const float* packed, const ConvShape& shape,

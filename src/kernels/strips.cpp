@@ -23,7 +23,7 @@ int64_t span(const WindowAxis& axis, int64_t out) {
 }  // namespace
 
 Strips::Strips(const Window& window, int64_t channels, int64_t group_in)
-    : window_(window), channels_(channels), group_in_(group_in) {
+    : window_(window), channels_(channels) {
   const WindowAxis &depth = window.depth(), &height = window.height(), &width = window.width();
   padded_ = !(inside(depth) && inside(height) && inside(width));
   width_ = padded_ ? span(width, width.out) : width.in;
@@ -33,27 +33,25 @@ Strips::Strips(const Window& window, int64_t channels, int64_t group_in)
   out_rows_ =
       std::clamp((budget - taps) / height.stride + 1, int64_t{1}, std::max<int64_t>(height.out, 1));
   slab_ = row * (padded_ ? in_rows(out_rows_) : height.in * depth.dilation);
-  const bool joined = width.dilation == 1 && group_in == channels;
-  run_length_ = joined ? width.kernel * group_in : group_in;
+  const bool joined = width.dilation == 1 && group_in == channels;  // taps of a row are one run
   run_count_ = depth.kernel * height.kernel * (joined ? 1 : width.kernel);
 }
 
 int64_t Strips::in_rows(int64_t out_rows) const { return span(window_.height(), out_rows); }
 
-size_t Strips::scratch_bytes() const {
-  const int64_t floats = padded_ ? slab_ * window_.depth().kernel : 0;
-  const int64_t offsets = run_count_ + out_rows_ * window_.width().out;
-  return aligned(static_cast<size_t>(floats) * sizeof(float)) +
-         static_cast<size_t>(offsets) * sizeof(ptrdiff_t);
+size_t Strips::table_bytes() const {
+  return aligned(static_cast<size_t>(run_count_ + out_rows_ * window_.width().out) *
+                 sizeof(ptrdiff_t));
 }
 
-void Strips::prepare(void* scratch) {
+size_t Strips::pixel_bytes() const {
+  return padded_ ? static_cast<size_t>(slab_ * window_.depth().kernel) * sizeof(float) : 0;
+}
+
+void Strips::fill_tables(void* tables) {
   const WindowAxis &height = window_.height(), &width = window_.width();
   const int64_t row = width_ * channels_;
-  pixels_ = static_cast<float*>(scratch);
-  const int64_t floats = padded_ ? slab_ * window_.depth().kernel : 0;
-  runs_ = reinterpret_cast<ptrdiff_t*>(static_cast<uint8_t*>(scratch) +
-                                       aligned(static_cast<size_t>(floats) * sizeof(float)));
+  runs_ = static_cast<ptrdiff_t*>(tables);
   rows_ = runs_ + run_count_;
   const int64_t across = run_count_ / (window_.depth().kernel * height.kernel);
   for (int64_t i = 0; i < run_count_; ++i) {
@@ -84,17 +82,18 @@ void Strips::copy_row(const float* image, int64_t z, int64_t y, float* to) const
   std::fill(to + before + count, to + width_ * channels_, 0.0f);
 }
 
-const float* Strips::strip(const float* image, int64_t d, int64_t h, int64_t out_rows) const {
+const float* Strips::strip(const float* image, int64_t d, int64_t h, int64_t out_rows,
+                           float* pixels) const {
   const WindowAxis &depth = window_.depth(), &height = window_.height(), &width = window_.width();
   const int64_t z = input_position(depth, d, 0), y = input_position(height, h, 0);
   if (!padded_) return image + (z * height.in + y) * width.in * channels_;
   for (int64_t t = 0; t < depth.kernel; ++t) {
-    float* to = pixels_ + t * slab_;
+    float* to = pixels + t * slab_;
     for (int64_t r = 0; r < in_rows(out_rows); ++r, to += width_ * channels_) {
       copy_row(image, z + t * depth.dilation, y + r, to);
     }
   }
-  return pixels_;
+  return pixels;
 }
 
 }  // namespace eightfold
