@@ -11,6 +11,7 @@
 #include <numeric>
 #include <utility>
 
+#include "core/lanes.h"
 #include "kernels/float.h"
 #include "ops/activation_attribute.h"
 #include "ops/families.h"
@@ -185,7 +186,7 @@ OpState plan_conv(PlanContext& context) {
 
 // ---------------------------------------------------------------- run
 void add_residual(const float* z, int64_t count, float* y) {
-  for (int64_t i = 0; i < count; ++i) y[i] += z[i];
+  map_lanes(y, 1, z, 1, y, count, [](Lanes a, Lanes b) { return a + b; });
 }
 
 void run_conv(RunContext& context) {
