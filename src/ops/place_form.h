@@ -26,6 +26,13 @@ enum class PlaceTypes : uint8_t {
   kUnsigned,  // uint8, uint16
 };
 
+inline bool fits(PlaceTypes types, DType dtype) {
+  const bool is_unsigned = dtype == DType::kUint8 || dtype == DType::kUint16;
+  const bool is_wide = dtype == DType::kInt16 || dtype == DType::kUint16;
+  if (types == PlaceTypes::kUnsigned) return is_unsigned;
+  return is_quantized_int8(dtype) || (types == PlaceTypes::kAny && is_wide);
+}
+
 // Values that share parameters: at most one input, an output with all of them, and one with some.
 struct PlaceRow {
   std::string_view path;       // in a nested QConfig: "x", "state.0", "linear"

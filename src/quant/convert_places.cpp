@@ -78,6 +78,23 @@ PlacedWeight place_weight(const Tensor& weight, const QParams& qparams) {
   return {quantize_weight(rows, qparams).reshaped(shape), qparams.scale, qparams.zero_point};
 }
 
+bool bias_fits(const Shape& bias, const Shape& weight) {
+  return weight.size() == 3 && bias.size() == 2 && bias[0] == weight[0] && bias[1] == 2 * weight[1];
+}
+
+bool bias_fits(const Graph& graph, NodeId id, const PlaceForm& form) {
+  for (const PlaceOperand& operand : form.integers.operands) {
+    if (operand.kind != PlaceOperand::kBias) continue;
+    const Tensor* bias = graph.constant(graph.node(id).input(operand.index));
+    for (const BiasPart& part : form.bias) {
+      const Tensor* weight = graph.constant(graph.node(id).input(static_cast<size_t>(part.weight)));
+      if (!weight || weight->rank() != 3) return false;
+      if (bias && !bias_fits(bias->shape(), weight->shape())) return false;
+    }
+  }
+  return true;
+}
+
 int fit_bias(const Graph& graph, NodeId id, const PlaceForm& form,
              const std::vector<float>& place_scales, std::map<int, QParams>& weights) {
   int enlarged = 0;

@@ -25,6 +25,10 @@ struct PlacedParams {
   std::map<int, PlacedWeight> weights;  // by input
 };
 
+// Whether the weights of the node are of rank 3 and the bias has an element for each of their rows.
+bool bias_fits(const Graph& graph, NodeId node, const PlaceForm& form);
+bool bias_fits(const Shape& bias, const Shape& weight);
+
 // Turns the node, whose data are what `target` takes already, into that op.
 void write_placed(Graph& graph, NodeId node, const PlaceForm& form, const PlaceTarget& target,
                   const PlacedParams& params);

@@ -5,20 +5,10 @@
 #include <vector>
 
 #include "core/error.h"
-#include "kernels/int8.h"
+#include "quant/convert_places.h"
 
 namespace eightfold {
 namespace {
-
-bool fits(PlaceTypes types, DType dtype) {
-  const bool is_wide = dtype == DType::kInt16 || dtype == DType::kUint16;
-  switch (types) {
-    case PlaceTypes::kBytes: return is_quantized_int8(dtype);
-    case PlaceTypes::kAny: return is_quantized_int8(dtype) || is_wide;
-    case PlaceTypes::kUnsigned: return dtype == DType::kUint8 || dtype == DType::kUint16;
-  }
-  return false;
-}
 
 ObserverSpec default_spec(const PlaceRow& place, const QConfig& qconfig) {
   ObserverSpec spec;
@@ -106,6 +96,10 @@ void separate_place_inputs(Graph& graph) {
 }
 
 std::string PlaceTable::observe_weights(NodeId id, const OpDef& def, NodePlan& plan) {
+  if (!bias_fits(model_.graph, id, *def.places)) {
+    throw Error(ErrorCode::kInvalidShape, "its weights and its bias do not fit together")
+        .at(display_name(model_.graph, id), def.op_type);
+  }
   for (size_t i = 0; i < model_.graph.node(id).inputs().size(); ++i) {
     if (def.role(i) != Role::kWeight) continue;
     const int slot = weights_.observe_rows(id, i, plan.qconfig.weight);

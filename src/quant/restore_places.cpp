@@ -51,7 +51,9 @@ class Restoring {
     for (size_t i = 0; i < places->size(); ++i) {
       const PlaceText& place = (*places)[i];
       if (place.path != form_.places[i].path) return false;
+      if (!fits(form_.places[i].types, place.dtype)) return false;
       const QRange range = full_range(place.dtype);
+      if (place.zero_point < range.quant_min || place.zero_point > range.quant_max) return false;
       params_.push_back(
           {{{place.scale}, {place.zero_point}, -1, place.dtype, range.quant_min, range.quant_max},
            form_.places[i].input == 0});
@@ -113,9 +115,11 @@ class Restoring {
       if (operand.kind != PlaceOperand::kBias) continue;
       const ValueId bias = graph_.node(id_).input(operand.index);
       const Tensor* tensor = graph_.constant(bias);
-      const bool fits =
-          bias == kNone || (tensor && tensor->dtype() == DType::kFloat32 && tensor->rank() == 2);
-      if (!fits) return false;
+      if (bias == kNone) continue;
+      if (!tensor || tensor->dtype() != DType::kFloat32) return false;
+      for (const BiasPart& part : form_.bias) {
+        if (!bias_fits(tensor->shape(), weights_.at(part.weight).rows.shape())) return false;
+      }
     }
     return true;
   }
