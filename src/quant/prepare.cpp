@@ -213,10 +213,13 @@ class Preparer {
     return plan != model_.plans.end() && plan->second.quantized;
   }
 
-  // Made by an integer op, so that it is there in integers anyway.
+  // Made by an integer op, so that it is there in integers anyway: in 8 bits, which ops that pass
+  // them on take. The 16 bits of a cell state would be lost on them.
   bool comes_in_integers(ValueId value) const {
     const NodeId producer = graph_.value(value).producer();
-    return producer != kNone && is_quantized(producer) && slots_.find(value) != nullptr;
+    if (producer == kNone || !is_quantized(producer)) return false;
+    const ObserverSlot* slot = slots_.find(value);
+    return slot != nullptr && is_quantized_int8(slot->spec.dtype);
   }
 
   // The other nodes of a pattern such as (Relu, Conv): the anchor's output is observed, what lies
