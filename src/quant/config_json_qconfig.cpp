@@ -113,6 +113,7 @@ void read_part(QConfig& qconfig, const std::string& path, const JsonPlace& place
   }
 }
 void read_parts(QConfig& qconfig, const JsonPlace& place) {
+  if (!place.is_object()) place.refuse_type("an object");
   qconfig.parts.clear();
   read_part(qconfig, "", place);
 }

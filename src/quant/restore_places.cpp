@@ -23,6 +23,7 @@ class Restoring {
     if (!form_.integers.why_not(graph_.node(id_)).empty()) return;
     for (size_t i = 0; i < params_.size(); ++i) {
       if (params_[i].is_data && !reads_quantized(i)) return;
+      if (!has_fit_state(i)) return;
     }
     PlacedParams placed{{}, std::move(weights_)};
     for (size_t i = 0; i < params_.size(); ++i) {
@@ -66,10 +67,20 @@ class Restoring {
     return input < 0 ? kNone : graph_.node(id_).input(static_cast<size_t>(input));
   }
 
+  bool is_float32(ValueId constant) const {
+    return graph_.constant(constant)->dtype() == DType::kFloat32;
+  }
+  // States that are constant must be float32 numbers.
+  bool has_fit_state(size_t place) {
+    const ValueId value = input_of(place);
+    const bool is_constant = graph_.constant(value) != nullptr;
+    return !is_constant || is_float32(value) || reads_quantized(place);
+  }
+
   // The integers of the input, where its pair has the parameters of the place.
   ValueId integers_behind(size_t place) {
     const auto operand = dequantized_operand(graph_, input_of(place));
-    if (!operand || !operand->per_tensor()) return kNone;
+    if (!operand || !operand->per_tensor() || !is_float32(operand->scale)) return kNone;
     const QParams& qparams = params_[place].qparams;
     const bool same = operand->dtype == qparams.dtype &&
                       scale_of(graph_, *operand) == qparams.scale[0] &&
@@ -93,11 +104,15 @@ class Restoring {
       }
       const auto stored = dequantized_operand(graph_, value);
       const Tensor* rows = stored ? graph_.constant(stored->data) : nullptr;
-      if (!rows || stored->dtype != DType::kInt8) return false;
+      if (!rows || stored->dtype != DType::kInt8 || !is_float32(stored->scale)) return false;
       if (shape.empty()) shape = rows->shape();
-      if (shape.size() != 3 || element_count(shape) != rows->size()) return false;
+      const bool is_full = std::ranges::all_of(shape, [](int64_t dim) { return dim > 0; });
+      if (!is_full || shape.size() != 3 || element_count(shape) != rows->size()) return false;
       PlacedWeight weight{rows->reshaped(shape), {}, {}};
       const auto scale = graph_.constant(stored->scale)->data<float>();
+      if (!std::ranges::all_of(scale, [](float s) { return s > 0 && std::isfinite(s); })) {
+        return false;
+      }
       weight.scale.assign(scale.begin(), scale.end());
       weight.zero_point = integers_of(*graph_.constant(stored->zero_point));
       const auto count = static_cast<int64_t>(weight.scale.size());

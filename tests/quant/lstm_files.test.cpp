@@ -152,6 +152,14 @@ TEST_CASE("a file whose pairs or entry were changed is taken as it is", "[quant]
       stays_float(changed);
     }
   }
+  SECTION("weights of a scale of 0") {
+    Graph changed = file;
+    const Node& lstm = changed.node(find_node(changed, "LSTM"));
+    const ValueId scale = changed.producer(lstm.input(1))->input(1);
+    changed.value(scale).initializer->mutable_data<float>()[3] = 0;
+    const Graph lowered = lower(changed);
+    CHECK(compute_ops(lowered)["LSTM"] == 1);
+  }
   SECTION("weights that are float") {
     Graph changed = file;
     const NodeId id = find_node(changed, "LSTM");

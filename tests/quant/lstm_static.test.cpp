@@ -239,7 +239,7 @@ TEST_CASE("nested QConfigs as JSON: there and back, and what is refused", "[quan
   CHECK(refused(R"({"parts": {"x": 3}})").find("parts.x") != std::string::npos);
   CHECK(refused(R"({"parts": {"x": {"dtype": "uint8", "why": 1}}})").find("parts.x.why") !=
         std::string::npos);
-  CHECK(refused(R"({"parts": [[[[[[[[[[[]]]]]]]]]]]})").find("nested too deep") !=
+  CHECK(refused(R"({"parts": {"x": [[[[[[[[[[]]]]]]]]]]}})").find("nested too deep") !=
         std::string::npos);
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "ir/text.h"
+#include "support/bodies.h"
 #include "support/layers.h"
 #include "support/lstm.h"
 #include "support/matchers.h"
@@ -181,6 +182,53 @@ TEST_CASE("row 39: values that are packed and unpacked are read directly", "[row
   INFO(to_text(routed.lowered));
   CHECK(compute_ops(routed.lowered) == OpCounts{{"QLinearLSTM", 1}, {"Reshape", 1}, {"QGemm", 1}});
   CHECK(pairs(routed.lowered) == Pairs{1, 1});
+}
+
+TEST_CASE("row 39: two directions as two nodes, joined and split again", "[rows][lstm]") {
+  GraphBuilder g;
+  LstmSpec spec, back;
+  back.direction = "reverse";
+  back.seed = 30;
+  const ValueId x = g.input("x", spec.x());
+  const ValueId y = g.node("Concat", {lstm(g, spec, x, "one")[0], lstm(g, back, x, "two")[0]},
+                           {{"axis", int64_t{3}}});
+  const auto halves = g.nodes("Split", {y, g.constant(i64({4, 6}), "sizes")}, 2,
+                              {{{"axis", int64_t{3}}}, "", "split"});
+  g.output(linear(g, reshape(g, halves[0], {-1, 4}), 4, 3, "fc1"));
+  g.output(linear(g, reshape(g, halves[1], {-1, 6}), 6, 3, "fc2"));
+  const Routed routed = route(g.build(), full_range("exact8"));
+  INFO(to_text(routed.lowered));
+  CHECK(pairs(routed.lowered) == Pairs{1, 2});
+  CHECK(compute_ops(routed.lowered)["QLinearLSTM"] == 2);
+  CHECK(compute_ops(routed.lowered)["QLinearConcat"] == 1);
+  CHECK(compute_ops(routed.lowered)["QGemm"] == 2);
+  CHECK(lowered_apart(routed) == "");
+}
+
+TEST_CASE("row 39: bodies of If and Loop read what is dequantized behind it", "[rows][lstm]") {
+  GraphBuilder g;
+  const LstmSpec spec;
+  const auto out = lstm(g, spec, g.input("x", spec.x()));
+  BodyBuilder yes(g.graph(), "yes_"), no(g.graph(), "no_"), loop(g.graph(), "loop_");
+  yes.output(yes.node("Exp", {yes.capture(out[0])}));
+  no.output(no.node("Neg", {no.capture(out[2])}));
+  loop.input("i", {}, DType::kInt64);
+  const ValueId going = loop.input("going", {}, DType::kBool), sum = loop.free_input("sum");
+  loop.output(loop.node("Identity", {going}));
+  loop.output(loop.node("Add", {sum, loop.capture(out[1])}));
+  const ValueId condition = g.constant(Tensor::scalar(true), "condition");
+  g.output(add_control(g, "If", {g.node("Identity", {condition})}, 1,
+                       {{"then_branch", &yes}, {"else_branch", &no}})[0]);
+  g.output(add_control(g, "Loop", {g.constant(Tensor::scalar<int64_t>(3), "trips"), kNone, out[1]},
+                       1, {{"body", &loop}})[0]);
+  const Routed routed = route(g.build(), full_range("exact8"));
+  INFO(to_text(routed.lowered));
+  CHECK(compute_ops(routed.lowered)["QLinearLSTM"] == 1);
+  const auto want = Session(routed.source).run(routed.sample);
+  const auto got = Session(routed.lowered).run(routed.sample);
+  for (size_t i = 0; i < want.size(); ++i) {
+    CHECK(difference(got[i].tensor, want[i].tensor, {0.05f, 0.05f}) == "");
+  }
 }
 
 TEST_CASE("rows 40, 43: the counts of PyTorch's three LSTM tests", "[rows][lstm]") {
