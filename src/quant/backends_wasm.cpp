@@ -14,12 +14,13 @@ namespace {
 
 struct Columns {
   std::string_view name;
-  const char* dtypes[kOnnxColumns];  // layers, others, tables
+  const char* dtypes[kOnnxColumns];  // layers, others, tables, recurrent
 };
+constexpr const char* kCells = "W8 I8 DYN8";
 constexpr Columns kColumns[] = {
-    {"exact8", {"W8 I8 DYN8 DYN16 F16 WOI8", "D8 DI8", "WO8 WO4 WOI8"}},
-    {"fast8", {"PAIR8 PAIRI8 W8 I8 DYN8 DYN16 F16 WOI8", "D8 DI8", "WO8 WO4 WOI8"}},
-    {"turbo", {"QUAD7 W8 I8 DYN8 DYN16 F16 WOI8", "D7 D8 DI8", "WO8 WO4 WOI8"}},
+    {"exact8", {"W8 I8 DYN8 DYN16 F16 WOI8", "D8 DI8", "WO8 WO4 WOI8", kCells}},
+    {"fast8", {"PAIR8 PAIRI8 W8 I8 DYN8 DYN16 F16 WOI8", "D8 DI8", "WO8 WO4 WOI8", kCells}},
+    {"turbo", {"QUAD7 W8 I8 DYN8 DYN16 F16 WOI8", "D7 D8 DI8", "WO8 WO4 WOI8", kCells}},
 };
 
 constexpr auto kBetween = QuantizeWhen::kBetweenQuantized;
@@ -36,6 +37,7 @@ constexpr Row kRows[] = {
             "Relu Clip MaxPool Reshape Flatten Squeeze Unsqueeze Transpose Slice Split Gather "
             "Expand Tile Pad DepthToSpace SpaceToDepth Resize Upsample Identity Dropout",
             Trait::kShare, kAfter),
+    ops_row(kRecurrent, "LSTM"),
     table_row(kTables),
 };
 

@@ -116,6 +116,14 @@ function counted<Layer extends LayerMacs>({ staysFloat }: ModelRow, layers: read
   return layers.filter(({ opType }) => !staysFloat?.includes(opType));
 }
 
+/** Without those that are integers in Eightfold alone. */
+function elsewhere<Layer extends LayerMacs>(
+  { floatElsewhere }: ModelRow,
+  layers: readonly Layer[],
+) {
+  return layers.filter(({ opType }) => !floatElsewhere?.includes(opType));
+}
+
 /** What Eightfold says of its own lowered graph. */
 function reportVerdicts(row: ModelRow, layers: readonly LayerReport[]): Verdict[] {
   const share = atLeast('MACs in int8, %', int8Share(counted(row, layers)), row.int8Macs);
@@ -130,7 +138,7 @@ async function integerVerdicts(
 ): Promise<Verdict[]> {
   const [feeds] = feedsOf(sets.test, { ...row, batch: 1 });
   const nodes = await profileOrtWeb(model, feeds!);
-  const executed = macsExecuted(nodes);
+  const executed = elsewhere(row, macsExecuted(nodes));
   const verdicts = [
     atLeast('MACs in int8, %', int8Share(counted(row, executed)), row.int8Macs),
     atMost(

@@ -49,6 +49,7 @@ const std::vector<CleanupPass>& cleanup_passes() {
       {"fold_constants", "what is computed of constants alone is known before", {}, fold},
       {"fold_shapes", "shapes that are known need not be asked for", {}, fold_shapes},
       {"remove_no_ops", "they hand their input on unchanged", {}, remove_no_ops},
+      {"unpack_sequences", "what is packed and taken out again is itself", {}, unpack_sequences},
       {"merge_transposes", "two permutations in a row are one", {}, merge_transposes},
       {"merge_views", "the last of several views in a row says it all", {}, merge_views},
       {"merge_constants", "equal constants are kept once", {}, merge_constants},

@@ -9,6 +9,7 @@ namespace eightfold {
 
 int fold_shapes(Graph& graph);        // fold_shapes.cpp
 int remove_no_ops(Graph& graph);      // no_ops.cpp
+int unpack_sequences(Graph& graph);   // sequences.cpp
 int merge_transposes(Graph& graph);   // chains.cpp
 int merge_views(Graph& graph);        // chains.cpp
 int merge_constants(Graph& graph);    // duplicates.cpp
