@@ -41,6 +41,10 @@ constexpr Row kRows[] = {
     table_row(kTables),
 };
 
+// No dynamic form, and no kernel that keeps the bounds: its own dtypes, the same for all three.
+constexpr const char* kTransposedDTypes[] = {"W8 I8 F16 WOI8"};
+constexpr Row kTransposed[] = {ops_row(kLayers, "ConvTranspose eightfold:ConvTranspose")};
+
 }  // namespace
 
 void fill_wasm(BackendConfig& config) {
@@ -48,6 +52,7 @@ void fill_wasm(BackendConfig& config) {
     if (preset.name != config.name()) continue;
     add_rows(config, onnx_fusion_rows(), preset.dtypes);
     add_rows(config, kRows, preset.dtypes);
+    add_rows(config, kTransposed, kTransposedDTypes);
   }
 }
 
