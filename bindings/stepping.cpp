@@ -8,6 +8,8 @@ namespace {
 
 using emscripten::val;
 
+constexpr double kMostBodyRuns = 9007199254740992;  // 2^53
+
 val names_of(const Graph& graph, std::span<const ValueId> ids) {
   std::vector<std::string> names;
   for (ValueId id : ids) names.push_back(graph.value(id).name);
@@ -29,10 +31,14 @@ std::string comparison(const ComparatorHandle& handle) {
   return to_json(handle.worker->result(), /*indent=*/-1);
 }
 
-SessionHandle make_session(ModelHandle& model, bool takes) {
+SessionHandle make_session(ModelHandle& model, bool takes, double body_run_limit) {
+  if (!(body_run_limit >= 0 && body_run_limit <= kMostBodyRuns)) {
+    throw Error(ErrorCode::kInvalidConfig, "bodyRunLimit must be a number from 0 to 2^53");
+  }
   Graph graph = runnable(model);
   if (takes) model.graph = Graph();
-  return {std::make_unique<Session>(std::move(graph))};
+  return {std::make_unique<Session>(
+      std::move(graph), SessionOptions{.body_run_limit = static_cast<int64_t>(body_run_limit)})};
 }
 
 val input_names(const SessionHandle& session) {

@@ -96,6 +96,14 @@ export interface LoadOptions extends LongCallOptions {
 
 export interface FuseOptions {
   /** Whose patterns: a name of `backendNames()` or a config. Default `exact8`. */
+export interface SessionOptions extends LoadOptions {
+  /**
+   * How often a run may run the bodies of Loop and Scan before it ends with `limit_exceeded`: a Loop need not
+   * have an end. Default 2 ** 24.
+   */
+  bodyRunLimit?: number;
+}
+
   backend?: Backend;
   fuseCustomConfig?: FuseCustomConfig | FuseCustomConfigJson;
 }
@@ -176,7 +184,7 @@ export interface Eightfold {
   toOnnx(model: Model, options?: { format?: Format }): Promise<Uint8Array<ArrayBuffer>>;
 
   /** Float, QDQ and QOperator models. */
-  createSession(model: ModelSource, options?: LoadOptions): Promise<Session>;
+  createSession(model: ModelSource, options?: SessionOptions): Promise<Session>;
   /** All verbs in order. */
   quantize(model: ModelSource, options: QuantizeOptions & LoadOptions): Promise<QuantizeResult>;
   /** Float against quantized, layer by layer, on the same samples. */

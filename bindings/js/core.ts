@@ -150,7 +150,7 @@ export interface Core {
   toQdq(quantized: CoreModel): CoreModel;
   toQOperator(lowered: CoreModel): CoreModel;
   /** With `takes` the model is spent. */
-  makeSession(model: CoreModel, takes: boolean): CoreSession;
+  makeSession(model: CoreModel, takes: boolean, bodyRunLimit: number): CoreSession;
   makeComparator(reference: CoreModel, quantized: CoreModel): CoreComparator;
   report(
     prepared: CorePrepared,

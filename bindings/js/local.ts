@@ -23,6 +23,8 @@ import type {
   Samples,
 } from './types.ts';
 
+const kBodyRunLimit = 2 ** 24;
+
 export class LocalEightfold implements api.Eightfold {
   readonly build: { readonly variant: string; readonly isa: string };
   readonly #core: Core;
@@ -101,10 +103,11 @@ export class LocalEightfold implements api.Eightfold {
     );
   }
 
-  async createSession(model: api.ModelSource, options?: api.LoadOptions): Promise<api.Session> {
+  async createSession(model: api.ModelSource, options?: api.SessionOptions): Promise<api.Session> {
+    const limit = options?.bodyRunLimit ?? kBodyRunLimit;
     return withScope(async (scope) => {
       const raw = await openModel(this.#core, scope, model, options);
-      return new LocalSession(call(() => this.#core.makeSession(raw, isBytes(model))));
+      return new LocalSession(call(() => this.#core.makeSession(raw, isBytes(model), limit)));
     });
   }
 
