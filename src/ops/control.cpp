@@ -196,6 +196,7 @@ std::vector<OpDef> control_ops() {
   };
   add_scan_body_rows(rows);
   add_sequence_rows(rows);
+  add_string_rows(rows);
   return rows;
 }
 

@@ -14,6 +14,7 @@
 
 namespace eightfold {
 
+void add_string_rows(std::vector<OpDef>& rows);     // strings.cpp
 void add_scan_body_rows(std::vector<OpDef>& rows);  // scan.cpp
 void add_sequence_rows(std::vector<OpDef>& rows);   // SequenceAt, SplitToSequence, Optional ...
 
