@@ -1,6 +1,7 @@
 // Sessions, passes and comparisons as JavaScript sees them.
 #include "bindings/stepping.h"
 
+#include "core/error.h"
 #include "quant/report.h"
 
 namespace eightfold::bindings {

@@ -20,11 +20,13 @@ import type {
   Format,
   LongCallOptions,
   ModelInfo,
+  OnnxFiles,
   OperatorInfo,
   QuantizationOptions,
   QuantizeOptions,
   QuantizeResult,
   Samples,
+  SaveExternal,
   Tensor,
 } from './types.ts';
 
@@ -94,8 +96,11 @@ export interface LoadOptions extends LongCallOptions {
   externalData?: ExternalData;
 }
 
-export interface FuseOptions {
-  /** Whose patterns: a name of `backendNames()` or a config. Default `exact8`. */
+export interface ExportOptions {
+  format?: Format;
+  saveExternal?: SaveExternal;
+}
+
 export interface SessionOptions extends LoadOptions {
   /**
    * How often a run may run the bodies of Loop and Scan before it ends with `limit_exceeded`: a Loop need not
@@ -104,6 +109,8 @@ export interface SessionOptions extends LoadOptions {
   bodyRunLimit?: number;
 }
 
+export interface FuseOptions {
+  /** Whose patterns: a name of `backendNames()` or a config. Default `exact8`. */
   backend?: Backend;
   fuseCustomConfig?: FuseCustomConfig | FuseCustomConfigJson;
 }
@@ -182,6 +189,8 @@ export interface Eightfold {
   lower(quantized: Model): Promise<Model>;
   /** An ONNX file. `format` is for quantized models: `qdq`, or `qoperator` (lowered when needed). */
   toOnnx(model: Model, options?: { format?: Format }): Promise<Uint8Array<ArrayBuffer>>;
+  /** The same with the weights in a second file. */
+  toOnnxFiles(model: Model, options?: ExportOptions): Promise<OnnxFiles>;
 
   /** Float, QDQ and QOperator models. */
   createSession(model: ModelSource, options?: SessionOptions): Promise<Session>;

@@ -74,6 +74,12 @@ function addCommands(program: Command): void {
     )
     .addOption(samples())
     .option('--exclude <node-or-op>', 'leave it float (may be repeated)', collect)
+    .addOption(
+      new Option(
+        '--external-data [bytes]',
+        'write tensors of so many bytes or more (1024) to <out>.data; needed above 2 GiB',
+      ).argParser(count),
+    )
     .option('--report <file.json>', 'write the report there')
     .addOption(json());
   imageOptions(quantize).action(quantizeModel);

@@ -10,7 +10,16 @@ import { Replay } from './samples.ts';
 import { type Scope, withScope } from './scope.ts';
 import { openModel } from './source.ts';
 import { copyFeeds, toWire } from './tensors.ts';
-import type { Feeds, Format, QuantizeOptions, QuantizeResult, Remark, Report } from './types.ts';
+import type {
+  Feeds,
+  Format,
+  OnnxFiles,
+  QuantizeOptions,
+  QuantizeResult,
+  Remark,
+  Report,
+  SaveExternal,
+} from './types.ts';
 
 const kDefaultCompared = 8;
 
@@ -72,10 +81,21 @@ export function exportModel(
   scope: Scope,
   models: { quantized: CoreModel; lowered: CoreModel },
   format: Format,
-): Uint8Array<ArrayBuffer> {
+  external?: SaveExternal,
+): OnnxFiles {
   const made = format === 'qdq' ? core.toQdq(models.quantized) : core.toQOperator(models.lowered);
-  return scope.hold(made).save();
+  return saved(scope.hold(made), external);
 }
+
+const kMinExternalBytes = 1024;
+
+export function saved(model: CoreModel, external?: SaveExternal): OnnxFiles {
+  if (!external) return { model: model.save() };
+  return model.saveFiles(external.location, external.minBytes ?? kMinExternalBytes);
+}
+
+const bytesOf = ({ model, externalData }: OnnxFiles) =>
+  model.byteLength + (externalData?.byteLength ?? 0);
 
 class Route {
   readonly #core: Core;
@@ -112,15 +132,15 @@ class Route {
     const quantized = await pace.phase('convert', () => hold(core.convert(prepared, convert)));
     const lowered = await pace.phase('lower', () => hold(core.lower(quantized)));
     const comparator = await this.#compare(prepared, lowered);
-    const file = await pace.phase('export', () =>
-      exportModel(core, this.#scope, { quantized, lowered }, format),
+    const files = await pace.phase('export', () =>
+      exportModel(core, this.#scope, { quantized, lowered }, format, this.#options.saveExternal),
     );
     const sample = toWire(this.#first[0] ?? {});
     const bytes = model.fileBytes();
     const text = call(() =>
-      core.report(prepared, lowered, comparator, sample, bytes, file.byteLength),
+      core.report(prepared, lowered, comparator, sample, bytes, bytesOf(files)),
     );
-    return { model: file, report: reportOf(text) };
+    return { ...files, report: reportOf(text) };
   }
 
   #prepare(fused: CoreModel, backend: string): CorePrepared {

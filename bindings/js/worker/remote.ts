@@ -9,6 +9,7 @@ import type {
   Format,
   LongCallOptions,
   ModelInfo,
+  OnnxFiles,
   OperatorInfo,
   QuantizeOptions,
   QuantizeResult,
@@ -128,6 +129,9 @@ export class RemoteEightfold implements api.Eightfold {
   }
   async toOnnx(model: api.Model, options?: { format?: Format }): Promise<Uint8Array<ArrayBuffer>> {
     return (await this.#ask('toOnnx', [model, options])) as Uint8Array<ArrayBuffer>;
+  }
+  async toOnnxFiles(model: api.Model, options?: api.ExportOptions): Promise<OnnxFiles> {
+    return (await this.#ask('toOnnxFiles', [model, options])) as OnnxFiles;
   }
   async createSession(model: api.ModelSource, options?: api.SessionOptions): Promise<api.Session> {
     const { sent, call } = loading(options);
