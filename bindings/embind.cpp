@@ -29,7 +29,8 @@ EMSCRIPTEN_BINDINGS(eightfold) {
       .function("stage", guarded<model_stage>)
       .function("text", guarded<model_text>)
       .function("fileBytes", guarded<model_file_bytes>)
-      .function("save", guarded<save>);
+      .function("save", guarded<save>)
+      .function("saveFiles", guarded<save_files>);
   class_<LoadingHandle>("Loading")
       .function("parts", guarded<loading_parts>)
       .function("reserve", guarded<reserve_parts>)

@@ -1,6 +1,7 @@
 // Sessions, passes and comparisons as JavaScript sees them.
 #include "bindings/stepping.h"
 
+#include "core/error.h"
 #include "quant/absorb_clips.h"
 #include "quant/report.h"
 
@@ -8,6 +9,8 @@ namespace eightfold::bindings {
 namespace {
 
 using emscripten::val;
+
+constexpr double kMostBodyRuns = 9007199254740992;  // 2^53
 
 val names_of(const Graph& graph, std::span<const ValueId> ids) {
   std::vector<std::string> names;
@@ -33,10 +36,14 @@ std::string comparison(const ComparatorHandle& handle) {
   return to_json(handle.worker->result(), /*indent=*/-1);
 }
 
-SessionHandle make_session(ModelHandle& model, bool takes) {
+SessionHandle make_session(ModelHandle& model, bool takes, double body_run_limit) {
+  if (!(body_run_limit >= 0 && body_run_limit <= kMostBodyRuns)) {
+    throw Error(ErrorCode::kInvalidConfig, "bodyRunLimit must be a number from 0 to 2^53");
+  }
   Graph graph = runnable(model);
   if (takes) model.graph = Graph();
-  return {std::make_unique<Session>(std::move(graph))};
+  return {std::make_unique<Session>(
+      std::move(graph), SessionOptions{.body_run_limit = static_cast<int64_t>(body_run_limit)})};
 }
 
 val input_names(const SessionHandle& session) {

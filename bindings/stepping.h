@@ -29,7 +29,7 @@ void finish_correction(BiasCorrectorHandle& handle);
 std::string comparison(const ComparatorHandle& handle);
 
 // With `takes` the model is spent, so that its weights are freed as they are packed.
-SessionHandle make_session(ModelHandle& model, bool takes);
+SessionHandle make_session(ModelHandle& model, bool takes, double body_run_limit);
 emscripten::val input_names(const SessionHandle& session);
 emscripten::val output_names(const SessionHandle& session);
 emscripten::val finish_run(SessionHandle& session);

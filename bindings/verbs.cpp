@@ -24,6 +24,8 @@ namespace {
 
 using emscripten::val;
 
+constexpr double kMostMinBytes = 9007199254740992;  // 2^53
+
 // Appends what the verb had to say to what was said before.
 template <typename Verb>
 ModelHandle with_remarks(const Remarks& before, Verb&& verb) {
@@ -95,6 +97,26 @@ double model_file_bytes(const ModelHandle& model) { return model.file_bytes; }
 val save(const ModelHandle& model) {
   if (model.graph.stage == Stage::kFused) return bytes_to_js(save_onnx(unfold(model.graph)));
   return bytes_to_js(save_onnx(model.graph));
+}
+
+// Written twice: the file itself is small, and so the second one is allocated once.
+val save_files(const ModelHandle& model, const std::string& location, double min_bytes) {
+  if (location.empty() || !(min_bytes >= 0 && min_bytes <= kMostMinBytes)) {
+    throw Error(ErrorCode::kInvalidConfig,
+                "a second file needs a location, and minBytes of 0 or more");
+  }
+  const Graph graph = model.graph.stage == Stage::kFused ? unfold(model.graph) : Graph(model.graph);
+  ExternalOutput external{location, static_cast<int64_t>(min_bytes), {}, 0};
+  save_onnx(graph, &external);
+  val data = val::global("Uint8Array").new_(static_cast<double>(external.size));
+  external.write = [&](int64_t offset, std::span<const uint8_t> bytes) {
+    data.call<void>("set", val(emscripten::typed_memory_view(bytes.size(), bytes.data())),
+                    static_cast<double>(offset));
+  };
+  val files = val::object();
+  files.set("model", bytes_to_js(save_onnx(graph, &external)));
+  files.set("externalData", data);
+  return files;
 }
 
 CalibratorHandle make_calibrator(const PreparedHandle& prepared) {

@@ -28,6 +28,8 @@ std::string model_stage(const ModelHandle& model);
 std::string model_text(const ModelHandle& model);
 double model_file_bytes(const ModelHandle& model);
 emscripten::val save(const ModelHandle& model);
+// {model, externalData}: tensors of at least `min_bytes` in a file of this name.
+emscripten::val save_files(const ModelHandle& model, const std::string& location, double min_bytes);
 
 CalibratorHandle make_calibrator(const PreparedHandle& prepared);
 BiasCorrectorHandle make_bias_corrector(const PreparedHandle& prepared);

@@ -20,11 +20,13 @@ import type {
   Format,
   LongCallOptions,
   ModelInfo,
+  OnnxFiles,
   OperatorInfo,
   QuantizationOptions,
   QuantizeOptions,
   QuantizeResult,
   Samples,
+  SaveExternal,
   Tensor,
 } from './types.ts';
 
@@ -92,6 +94,19 @@ export type ExternalData =
 /** `signal` and `onProgress` (tensors, phase `load`) are for the reading of external data. */
 export interface LoadOptions extends LongCallOptions {
   externalData?: ExternalData;
+}
+
+export interface ExportOptions {
+  format?: Format;
+  saveExternal?: SaveExternal;
+}
+
+export interface SessionOptions extends LoadOptions {
+  /**
+   * How often a run may run the bodies of Loop and Scan before it ends with `limit_exceeded`: a Loop need not
+   * have an end. Default 2 ** 24.
+   */
+  bodyRunLimit?: number;
 }
 
 export interface FuseOptions {
@@ -174,9 +189,11 @@ export interface Eightfold {
   lower(quantized: Model): Promise<Model>;
   /** An ONNX file. `format` is for quantized models: `qdq`, or `qoperator` (lowered when needed). */
   toOnnx(model: Model, options?: { format?: Format }): Promise<Uint8Array<ArrayBuffer>>;
+  /** The same with the weights in a second file. */
+  toOnnxFiles(model: Model, options?: ExportOptions): Promise<OnnxFiles>;
 
   /** Float, QDQ and QOperator models. */
-  createSession(model: ModelSource, options?: LoadOptions): Promise<Session>;
+  createSession(model: ModelSource, options?: SessionOptions): Promise<Session>;
   /** All verbs in order. */
   quantize(model: ModelSource, options: QuantizeOptions & LoadOptions): Promise<QuantizeResult>;
   /** Float against quantized, layer by layer, on the same samples. */

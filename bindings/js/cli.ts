@@ -80,6 +80,12 @@ function addCommands(program: Command): void {
       'what --mode auto may lose against exact8 (default: 3)',
       Number,
     )
+    .addOption(
+      new Option(
+        '--external-data [bytes]',
+        'write tensors of so many bytes or more (1024) to <out>.data; needed above 2 GiB',
+      ).argParser(count),
+    )
     .option('--report <file.json>', 'write the report there')
     .addOption(json());
   imageOptions(quantize).action(quantizeModel);

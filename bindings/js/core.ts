@@ -1,7 +1,7 @@
 // The other side of the table in bindings/embind.cpp: what the wasm module offers, as it offers it.
 // Nothing outside this folder sees these types.
 
-import type { ModelInfo, OperatorInfo } from './types.ts';
+import type { ModelInfo, OnnxFiles, OperatorInfo } from './types.ts';
 
 export interface WasmHandle {
   delete(): void;
@@ -28,6 +28,7 @@ export interface CoreModel extends WasmHandle {
   text(): string;
   fileBytes(): number;
   save(): Uint8Array<ArrayBuffer>;
+  saveFiles(location: string, minBytes: number): Required<OnnxFiles>;
 }
 
 export interface CorePrepared extends WasmHandle {
@@ -150,7 +151,7 @@ export interface Core {
   toQdq(quantized: CoreModel): CoreModel;
   toQOperator(lowered: CoreModel): CoreModel;
   /** With `takes` the model is spent. */
-  makeSession(model: CoreModel, takes: boolean): CoreSession;
+  makeSession(model: CoreModel, takes: boolean, bodyRunLimit: number): CoreSession;
   makeComparator(reference: CoreModel, quantized: CoreModel): CoreComparator;
   report(
     prepared: CorePrepared,

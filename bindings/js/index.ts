@@ -65,6 +65,7 @@ export const correctBias: Eightfold['correctBias'] = (...args) => ask('correctBi
 export const convert: Eightfold['convert'] = (...args) => ask('convert', args);
 export const lower: Eightfold['lower'] = (...args) => ask('lower', args);
 export const toOnnx: Eightfold['toOnnx'] = (...args) => ask('toOnnx', args);
+export const toOnnxFiles: Eightfold['toOnnxFiles'] = (...args) => ask('toOnnxFiles', args);
 export const createSession: Eightfold['createSession'] = (...args) => ask('createSession', args);
 export const quantize: Eightfold['quantize'] = (...args) => ask('quantize', args);
 export const compare: Eightfold['compare'] = (...args) => ask('compare', args);

@@ -8,20 +8,22 @@ import { LocalModel, LocalPrepared, LocalSession, rawModel, rawPrepared } from '
 import { type Loaded, loadCore } from './load.ts';
 import { Pace } from './pace.ts';
 import { calibratePass, comparable, comparisonOf, correctPass, walk } from './passes.ts';
-import { checkFormat, exportModel, fuseModel, optionsText, quantize } from './quantize.ts';
+import { checkFormat, exportModel, fuseModel, optionsText, quantize, saved } from './quantize.ts';
 import { Replay } from './samples.ts';
 import { withScope } from './scope.ts';
 import { infoOf, isBytes, loadRaw, openModel } from './source.ts';
 import type {
   Explanation,
-  Format,
   InitOptions,
   ModelInfo,
+  OnnxFiles,
   OperatorInfo,
   QuantizeOptions,
   QuantizeResult,
   Samples,
 } from './types.ts';
+
+const kBodyRunLimit = 2 ** 24;
 
 export class LocalEightfold implements api.Eightfold {
   readonly build: { readonly variant: string; readonly isa: string };
@@ -85,26 +87,34 @@ export class LocalEightfold implements api.Eightfold {
 
   async toOnnx(
     model: api.Model,
-    { format }: { format?: Format } = {},
+    options: api.ExportOptions = {},
   ): Promise<Uint8Array<ArrayBuffer>> {
+    return (await this.toOnnxFiles(model, { ...options, saveExternal: undefined })).model;
+  }
+
+  async toOnnxFiles(
+    model: api.Model,
+    { format, saveExternal }: api.ExportOptions = {},
+  ): Promise<OnnxFiles> {
     if (format) checkFormat(format);
     const raw = rawModel(model);
     return withScope(async (scope) =>
       call(() => {
         const stage = raw.stage();
-        if (stage === 'float' || stage === 'fused') return raw.save();
+        if (stage === 'float' || stage === 'fused') return saved(raw, saveExternal);
         const wanted = format ?? (stage === 'lowered' ? 'qoperator' : 'qdq');
         const lowers = stage === 'quantized' && wanted === 'qoperator';
         const lowered = lowers ? scope.hold(this.#core.lower(raw)) : raw;
-        return exportModel(this.#core, scope, { quantized: raw, lowered }, wanted);
+        return exportModel(this.#core, scope, { quantized: raw, lowered }, wanted, saveExternal);
       }),
     );
   }
 
-  async createSession(model: api.ModelSource, options?: api.LoadOptions): Promise<api.Session> {
+  async createSession(model: api.ModelSource, options?: api.SessionOptions): Promise<api.Session> {
+    const limit = options?.bodyRunLimit ?? kBodyRunLimit;
     return withScope(async (scope) => {
       const raw = await openModel(this.#core, scope, model, options);
-      return new LocalSession(call(() => this.#core.makeSession(raw, isBytes(model))));
+      return new LocalSession(call(() => this.#core.makeSession(raw, isBytes(model), limit)));
     });
   }
 

@@ -19,7 +19,16 @@ import { Replay } from './samples.ts';
 import { type Scope, withScope } from './scope.ts';
 import { openModel } from './source.ts';
 import { copyFeeds, toWire } from './tensors.ts';
-import type { Feeds, Format, QuantizeOptions, QuantizeResult, Remark, Report } from './types.ts';
+import type {
+  Feeds,
+  Format,
+  OnnxFiles,
+  QuantizeOptions,
+  QuantizeResult,
+  Remark,
+  Report,
+  SaveExternal,
+} from './types.ts';
 
 const kDefaultCompared = 8;
 
@@ -81,10 +90,21 @@ export function exportModel(
   scope: Scope,
   models: { quantized: CoreModel; lowered: CoreModel },
   format: Format,
-): Uint8Array<ArrayBuffer> {
+  external?: SaveExternal,
+): OnnxFiles {
   const made = format === 'qdq' ? core.toQdq(models.quantized) : core.toQOperator(models.lowered);
-  return scope.hold(made).save();
+  return saved(scope.hold(made), external);
 }
+
+const kMinExternalBytes = 1024;
+
+export function saved(model: CoreModel, external?: SaveExternal): OnnxFiles {
+  if (!external) return { model: model.save() };
+  return model.saveFiles(external.location, external.minBytes ?? kMinExternalBytes);
+}
+
+const bytesOf = ({ model, externalData }: OnnxFiles) =>
+  model.byteLength + (externalData?.byteLength ?? 0);
 
 interface MakeOptions {
   /** Names of layers that stay exact8. */
@@ -140,15 +160,15 @@ class Route {
       wire.json,
       { exact: exact ?? this.#options.exact, samples: this.#samples },
     );
-    const file = await pace.phase('export', () =>
-      exportModel(core, this.#scope, { quantized, lowered }, format),
+    const files = await pace.phase('export', () =>
+      exportModel(core, this.#scope, { quantized, lowered }, format, this.#options.saveExternal),
     );
     const sample = toWire(this.#first[0] ?? {});
     const bytes = model.fileBytes();
     const text = call(() =>
-      core.report(prepared, lowered, comparator, sample, bytes, file.byteLength),
+      core.report(prepared, lowered, comparator, sample, bytes, bytesOf(files)),
     );
-    return { model: file, report: { ...reportOf(text), ...(exact && { exact }) } };
+    return { ...files, report: { ...reportOf(text), ...(exact && { exact }) } };
   }
 
   /** One trial of the mode auto; nothing of it stays. */

@@ -142,6 +142,7 @@ export interface QuantizeOptions extends Omit<QuantizationOptions, 'mode'>, Long
   samples?: number;
   /** Form of the ONNX file. Default `qdq`. */
   format?: Format;
+  saveExternal?: SaveExternal;
   /** Corrects each layer's mean error in one more pass over the samples. Default true. */
   biasCorrection?: boolean;
   /** Samples on which float and int8 are compared layer by layer for the report. Default 8, 0 for none. */
@@ -240,9 +241,22 @@ export interface Report {
   outputs: { name: string; sqnr: number; maxAbsError: number; argmaxAgreement: number }[];
 }
 
-export interface QuantizeResult {
-  /** The quantized ONNX file. */
+/** The weights in a second file beside the model: one file alone ends at 2 GiB. */
+export interface SaveExternal {
+  /** Name of the second file. */
+  location: string;
+  /** Tensors of fewer bytes stay in the model. Default 1024. */
+  minBytes?: number;
+}
+
+export interface OnnxFiles {
+  /** The ONNX file. */
   model: Uint8Array<ArrayBuffer>;
+  /** What belongs into the second file, where `saveExternal` names one. */
+  externalData?: Uint8Array<ArrayBuffer>;
+}
+
+export interface QuantizeResult extends OnnxFiles {
   report: Report;
 }
 

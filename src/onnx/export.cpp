@@ -67,11 +67,15 @@ void write_metadata(Writer& model, const std::pair<std::string, std::string>& en
 
 }  // namespace
 
-std::vector<uint8_t> save_onnx(const Graph& graph) {
+std::vector<uint8_t> save_onnx(const Graph& graph, ExternalOutput* external) {
   const ModelInfo& info = graph.model();
   const auto opsets = all_opsets(graph);
   std::vector<uint8_t> out;
-  out.reserve(std::min(estimated_bytes(graph), kMaxFileBytes));
+  if (external) {
+    external->size = 0;
+  } else {
+    out.reserve(std::min(estimated_bytes(graph), kMaxFileBytes));
+  }
   Writer model(out);
   model.add_int64(proto::model::kIrVersion, info.ir_version);
   write_text(model, proto::model::kProducerName, info.producer_name);
@@ -81,13 +85,14 @@ std::vector<uint8_t> save_onnx(const Graph& graph) {
   write_text(model, proto::model::kDocString, info.doc_string);
   {
     Writer message(model, proto::model::kGraph);
-    write_graph(message, out, graph, 0);
+    write_graph(message, out, graph, 0, external);
   }
   for (const auto& [domain, version] : opsets) write_opset(model, domain, version);
   for (const auto& entry : info.metadata) write_metadata(model, entry);
   out.insert(out.end(), info.raw.begin(), info.raw.end());
   if (out.size() > kMaxFileBytes) {
-    throw Error(ErrorCode::kLimitExceeded, "an ONNX file can hold no more than 2 GiB");
+    throw Error(ErrorCode::kLimitExceeded, "an ONNX file can hold no more than 2 GiB",
+                "write the weights to a second file: saveExternal");
   }
   return out;
 }

@@ -21,8 +21,8 @@ void append_raw(std::vector<uint8_t>& out, std::string_view raw) {
 
 class GraphWriter {
  public:
-  GraphWriter(std::vector<uint8_t>& out, const Graph& graph, int depth)
-      : out_(out), graph_(graph), depth_(depth) {
+  GraphWriter(std::vector<uint8_t>& out, const Graph& graph, int depth, ExternalOutput* external)
+      : out_(out), graph_(graph), depth_(depth), external_(external) {
     if (depth > kMaxNesting) {
       throw Error(ErrorCode::kLimitExceeded, "subgraphs are nested too deep to be written");
     }
@@ -79,7 +79,7 @@ class GraphWriter {
       if (!is_initializer(id)) continue;
       const Value& value = graph_.value(id);
       write_tensor(message, proto::graph::kInitializer, name(id), value.doc_string,
-                   *value.initializer);
+                   *value.initializer, external_);
     }
   }
 
@@ -164,7 +164,7 @@ class GraphWriter {
   }
   void write_body(Writer& message, uint32_t field, const Graph& body) {
     Writer graph(message, field);
-    GraphWriter(out_, body, depth_ + 1).write(graph);
+    GraphWriter(out_, body, depth_ + 1, external_).write(graph);
   }
   void write_value(Writer& message, const Attribute::GraphPtr& value) {
     write_body(message, proto::attribute::kG, *value);
@@ -197,14 +197,16 @@ class GraphWriter {
   std::vector<uint8_t>& out_;
   const Graph& graph_;
   int depth_;
+  ExternalOutput* external_;
   bool free_initializers_ = true;
   std::vector<std::string> names_;
 };
 
 }  // namespace
 
-void write_graph(Writer& message, std::vector<uint8_t>& out, const Graph& graph, int depth) {
-  GraphWriter(out, graph, depth).write(message);
+void write_graph(Writer& message, std::vector<uint8_t>& out, const Graph& graph, int depth,
+                 ExternalOutput* external) {
+  GraphWriter(out, graph, depth, external).write(message);
 }
 
 }  // namespace eightfold

@@ -42,8 +42,18 @@ Graph load_onnx(std::span<const uint8_t> bytes, std::shared_ptr<const void> owne
                 const ImportOptions& options = {});
 Graph load_onnx(std::vector<uint8_t> bytes, const ImportOptions& options = {});
 
+// A second file, for the initializers of at least `min_bytes`: a file of ONNX alone ends at 2 GiB.
+struct ExternalOutput {
+  std::string location;  // its name, as seen from the folder of the model
+  int64_t min_bytes = 1024;
+  // Called with the bytes of each, in rising order of offsets; what is between them is zero. May be
+  // empty, when only the size is asked for.
+  std::function<void(int64_t offset, std::span<const uint8_t> bytes)> write;
+  int64_t size = 0;  // of the second file, once save_onnx has returned
+};
+
 // Plain ONNX only: throws kInvalidState if a node of the eightfold domain is left. The same graph
 // gives the same bytes; constants that nothing uses are not written.
-std::vector<uint8_t> save_onnx(const Graph& graph);
+std::vector<uint8_t> save_onnx(const Graph& graph, ExternalOutput* external = nullptr);
 
 }  // namespace eightfold

@@ -1,6 +1,8 @@
 // TensorProto, TypeProto and ValueInfoProto as bytes.
 #include "onnx/write.h"
 
+#include <string>
+
 #include "onnx/proto.h"
 
 namespace eightfold {
@@ -40,6 +42,27 @@ void write_type(Writer& info, const ValueType& type) {
   if (type.dims) write_shape(tensor, *type.dims);
 }
 
+// Offsets are multiples of a page, so that whoever reads the file may map it.
+constexpr int64_t kPageBytes = 4096;
+
+void write_entry(Writer& tensor, const char* key, const std::string& value) {
+  Writer entry(tensor, proto::tensor::kExternalData);
+  entry.add_string(proto::entry::kKey, key);
+  entry.add_string(proto::entry::kValue, value);
+}
+
+void write_external(Writer& message, const Tensor& tensor, ExternalOutput& file) {
+  const auto length = static_cast<int64_t>(tensor.size_bytes());
+  const int64_t offset = (file.size + kPageBytes - 1) / kPageBytes * kPageBytes;
+  if (file.write)
+    file.write(offset, {static_cast<const uint8_t*>(tensor.raw()), tensor.size_bytes()});
+  file.size = offset + length;
+  write_entry(message, "location", file.location);
+  write_entry(message, "offset", std::to_string(offset));
+  write_entry(message, "length", std::to_string(length));
+  message.add_int64(proto::tensor::kDataLocation, proto::tensor::kLocationExternal);
+}
+
 }  // namespace
 
 void write_text(Writer& message, uint32_t field, std::string_view text) {
@@ -47,7 +70,7 @@ void write_text(Writer& message, uint32_t field, std::string_view text) {
 }
 
 void write_tensor(Writer& parent, uint32_t field, std::string_view name,
-                  std::string_view doc_string, const Tensor& tensor) {
+                  std::string_view doc_string, const Tensor& tensor, ExternalOutput* external) {
   Writer message(parent, field);
   for (int64_t dim : tensor.shape()) message.add_int64(proto::tensor::kDims, dim);
   message.add_int32(proto::tensor::kDataType, static_cast<int32_t>(tensor.dtype()));
@@ -57,7 +80,10 @@ void write_tensor(Writer& parent, uint32_t field, std::string_view name,
     }
   }
   write_text(message, proto::tensor::kName, name);
-  if (tensor.dtype() != DType::kString) {
+  const bool is_text = tensor.dtype() == DType::kString;
+  if (!is_text && external && static_cast<int64_t>(tensor.size_bytes()) >= external->min_bytes) {
+    write_external(message, tensor, *external);
+  } else if (!is_text) {
     message.add_bytes(proto::tensor::kRawData, static_cast<const char*>(tensor.raw()),
                       tensor.size_bytes());
   }

@@ -12,6 +12,7 @@
 #include "core/tensor.h"
 #include "ir/graph.h"
 #include "onnx/byte_buffer.h"
+#include "onnx/onnx.h"
 
 namespace eightfold {
 
@@ -19,9 +20,11 @@ using Writer = protozero::basic_pbf_writer<std::vector<uint8_t>>;
 
 // Adds the field only when there is something to say.
 void write_text(Writer& message, uint32_t field, std::string_view text);
-// A TensorProto with raw_data (string_data for strings), as field `field` of `parent`.
+// A TensorProto with raw_data (string_data for strings), as field `field` of `parent`; its data in
+// the external file where there is one and it is large.
 void write_tensor(Writer& parent, uint32_t field, std::string_view name,
-                  std::string_view doc_string, const Tensor& tensor);
+                  std::string_view doc_string, const Tensor& tensor,
+                  ExternalOutput* external = nullptr);
 // A ValueInfoProto.
 void write_value_info(Writer& parent, uint32_t field, std::string_view name, const Value& value);
 

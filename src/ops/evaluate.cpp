@@ -34,6 +34,10 @@ class EvaluationHost final : public RunHost {
     if (run_.host) run_.host->claim(bytes);
   }
 
+  std::shared_ptr<void>* unfinished() override {
+    return run_.host ? run_.host->unfinished() : nullptr;
+  }
+
   std::vector<Tensor> run_subgraph(std::string_view attribute,
                                    std::span<const Tensor> inputs) override {
     if (run_.host) return run_.host->run_subgraph(attribute, inputs);

@@ -132,6 +132,9 @@ class RunHost {
   // their bytes.
   virtual std::vector<Tensor> run_subgraph(std::string_view attribute,
                                            std::span<const Tensor> inputs) = 0;
+  // Where a node that runs bodies leaves what it has when it stops between two of them: then it is
+  // run again, on the same inputs. Null where it must run to its end.
+  virtual std::shared_ptr<void>* unfinished() { return nullptr; }
   // Counts bytes that a run gathers before it emits them (a Loop's scan outputs) against the
   // memory limit of the session; throws kOutOfMemory past it.
   virtual void claim(int64_t bytes) = 0;

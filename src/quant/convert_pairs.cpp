@@ -72,13 +72,26 @@ NodeId place_node(Graph& graph, Place place, Node node, std::vector<ValueId> inp
   return graph.insert_before(place.before, std::move(node), std::move(inputs), std::move(outputs));
 }
 
+namespace {
+
+// base_Op, with the number that `made`, base_ending, has where there were others before it.
+std::string node_name(const Graph& graph, ValueId made, std::string_view base,
+                      std::string_view ending, std::string_view op) {
+  const std::string& value = graph.value(made).name;
+  const std::string first = std::string(base) + std::string(ending);
+  const std::string number = value.starts_with(first) ? value.substr(first.size()) : "";
+  return std::string(base) + "_" + std::string(op) + number;
+}
+
+}  // namespace
+
 ValueId add_quantize(Graph& graph, Place place, ValueId value, QParamValues params, DType dtype,
                      std::string_view base) {
   const ValueId quantized =
       graph.add_value(std::string(base) + "_quantized", typed_like(graph.value(value), dtype));
   Node node;
   node.op_type = "QuantizeLinear";
-  node.name = std::string(base) + "_QuantizeLinear";
+  node.name = node_name(graph, quantized, base, "_quantized", node.op_type);
   place_node(graph, place, std::move(node), {value, params.scale, params.zero_point}, {quantized});
   return quantized;
 }
@@ -87,7 +100,7 @@ NodeId add_dequantize(Graph& graph, Place place, ValueId quantized, QParamValues
                       ValueId output, std::string_view base) {
   Node node;
   node.op_type = "DequantizeLinear";
-  node.name = std::string(base) + "_DequantizeLinear";
+  node.name = node_name(graph, output, base, "_dequantized", node.op_type);
   if (axis >= 0) node.set_attribute("axis", int64_t{axis});
   std::vector<ValueId> inputs{quantized, params.scale};
   if (params.zero_point != kNone) inputs.push_back(params.zero_point);
@@ -106,7 +119,7 @@ ValueId add_range_clip(Graph& graph, Place place, ValueId x, const QParams& qpar
       graph.add_value(graph.unique_name(prefix + "_in_range"), graph.value(x).type);
   Node node;
   node.op_type = "Clip";
-  node.name = prefix + "_Clip";
+  node.name = node_name(graph, clipped, base, "_in_range", node.op_type);
   place_node(graph, place, std::move(node), {x, lo, hi}, {clipped});
   return clipped;
 }

@@ -1,6 +1,8 @@
 // Export: the two plain ONNX forms of a quantized model.
 //
-// to_qdq        DQ - op - Q groups that onnxruntime fuses into integer kernels
+// to_qdq        DQ - op - Q groups that onnxruntime fuses into integer kernels. A layer whose input
+//               is quantized in each run has no such group and would run in float: it is written
+//               with integer operators, as in the other form
 // to_qoperator  QLinear* operators, clamps as Clip on integers
 //
 // onnxruntime fuses a Relu between op and Q only where Q's range already clips
@@ -15,6 +17,7 @@
 #include "ops/op.h"
 #include "ops/upgrade.h"
 #include "quant/convert_pairs.h"
+#include "quant/lower_dynamic.h"
 #include "quant/lower_group.h"
 #include "quant/route.h"
 #include "quant/unfold.h"
@@ -110,7 +113,18 @@ int64_t needed_opset(const Graph& graph) {
   return has_hard_swish ? composed_since(kHardSwish) : kPerAxisOpset;
 }
 
-// onnxruntime refuses a file in which two nodes have one name: the later ones get a number.
+void lower_dynamic_layers(Graph& graph) {
+  const std::vector<NodeId> nodes(graph.nodes().begin(), graph.nodes().end());
+  for (NodeId id : nodes) {
+    std::string why;  // it stays what it is
+    if (is_dynamic(graph, id)) lower_dynamic(graph, id, &why);
+  }
+  graph.remove_dead_nodes();
+}
+
+// onnxruntime refuses a file in which two nodes have one name: the later ones get a number. The
+// passes give each node its own, but a model may come with equal ones, or with one that a pass
+// makes.
 void number_equal_names(Graph& graph) {
   std::set<std::string> taken;
   for (NodeId id : graph.nodes()) {
@@ -140,7 +154,9 @@ Graph to_qdq(const Graph& quantized, Remarks*) {
     throw Error(ErrorCode::kInvalidState, "a lowered graph has no QDQ form any more",
                 "export the graph that convert returned");
   }
-  return unfolded_and_raised(quantized, settle_clamps);
+  Graph graph = quantized;
+  lower_dynamic_layers(graph);
+  return unfolded_and_raised(std::move(graph), settle_clamps);
 }
 
 Graph to_qoperator(const Graph& lowered, Remarks*) {

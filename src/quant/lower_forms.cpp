@@ -109,7 +109,7 @@ bool emit_requantize(Graph& graph, const Operand& x, const Operand& y, Clamp cla
   }
   if (bounds.binds) {
     const NodeId clip = add_integer_clip(graph, after, current, y.data, bounds.lo, bounds.hi);
-    graph.node(clip).name = name;
+    if (!rescale) graph.node(clip).name = name;
   } else if (!rescale) {
     graph.replace_uses(y.data, x.data);
   }

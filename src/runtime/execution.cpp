@@ -96,6 +96,7 @@ void Execution::step() {
     } else {
       run_planned(step);
     }
+    if (paused()) return;
     if (step.kind != Step::Kind::kConvert) {
       for (SlotId id : step.outputs) show(id);
     }
@@ -139,6 +140,7 @@ void Execution::run_unplanned(const Step& step) {
   const Node& node = graph.node(step.node);
   const NodeRun run{*step.op, node, graph.opset(node.domain), step.packed, this};
   std::vector<Operand> outputs = evaluate(run, inputs);
+  if (paused()) return;
   for (size_t i = 0; i < outputs.size(); ++i) {
     if (step.outputs[i] == kNone) continue;
     outputs[i].tensor = owned(std::move(outputs[i].tensor));
@@ -186,8 +188,10 @@ std::vector<Tensor> Execution::run_subgraph(std::string_view attribute,
   }
   RunResources& resources = setup_.resources;
   if (--resources.body_runs_left < 0) {
-    throw Error(ErrorCode::kLimitExceeded, "the bodies of this model run too often",
-                "a Loop may have no end with these inputs; see body_run_limit");
+    throw Error(ErrorCode::kLimitExceeded,
+                "bodies have run " + std::to_string(resources.body_run_limit) +
+                    " times in this run, and no more are allowed",
+                "a Loop may have no end with these inputs; if it has, raise bodyRunLimit");
   }
   std::vector<Tensor> feeds(inputs.begin(), inputs.end());
   for (size_t index : body->captures) {

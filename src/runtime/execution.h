@@ -15,7 +15,7 @@ namespace eightfold {
 struct RunResources {
   std::vector<std::shared_ptr<Buffer>> arenas;  // by nesting depth: one body runs at a time
   int64_t bytes_left = 0;                       // that runtime values and inner arenas may take
-  int64_t body_runs_left = 0;
+  int64_t body_run_limit = 0, body_runs_left = 0;
 
   void grow(size_t depth, int64_t bytes);
 };
@@ -38,7 +38,8 @@ class Execution final : public RunHost {
 
   bool done() const { return position_ == setup_.plan->steps.size(); }
   const Step& next() const { return setup_.plan->steps[position_]; }
-  void step();
+  void step();                                            // a node, or one turn of a Loop or Scan
+  bool paused() const { return unfinished_ != nullptr; }  // within the next node
   std::vector<Tensor> outputs() const;  // in graph order, plain, owning their bytes
 
   TensorView allocate(size_t output, DType dtype, Shape shape) override;
@@ -47,6 +48,10 @@ class Execution final : public RunHost {
   void claim(int64_t bytes) override;
   std::vector<Tensor> run_subgraph(std::string_view attribute,
                                    std::span<const Tensor> inputs) override;
+  // Of the outermost graph alone: a body runs to its end.
+  std::shared_ptr<void>* unfinished() override {
+    return setup_.depth == 0 ? &unfinished_ : nullptr;
+  }
 
  private:
   const Slot& slot(SlotId id) const { return setup_.plan->slots[static_cast<size_t>(id)]; }
@@ -62,6 +67,7 @@ class Execution final : public RunHost {
   Setup setup_;
   int64_t claimed_ = 0;
   size_t position_ = 0;
+  std::shared_ptr<void> unfinished_;
   std::vector<Operand> runtime_;  // by SlotId, for Home::kRuntime
 };
 

@@ -60,7 +60,7 @@ struct Session::Impl {
     std::vector<Tensor> ordered = ordered_feeds(prepared.graph, feeds);
     std::shared_ptr<Plan> plan = plan_for(ordered);
     resources.bytes_left = memory_left(*plan, ordered);
-    resources.body_runs_left = options.body_run_limit;
+    resources.body_run_limit = resources.body_runs_left = options.body_run_limit;
     resources.grow(0, plan->arena_bytes);
     stats.arena_bytes = static_cast<size_t>(plan->arena_bytes);
     stats.arena_lower_bound = static_cast<size_t>(plan->lower_bound);
@@ -74,6 +74,7 @@ struct Session::Impl {
     if (!execution) throw Error(ErrorCode::kInvalidState, "step() before start()");
     if (execution->done()) return false;
     const NodeId node = execution->next().node;
+    const bool goes_on = execution->paused();
     const double begin = clock ? clock() : 0;
     try {
       execution->step();
@@ -81,7 +82,8 @@ struct Session::Impl {
       execution.reset();
       throw;
     }
-    if (clock) times.push_back({node, clock() - begin});
+    if (clock && !goes_on) times.push_back({node, 0});
+    if (clock) times.back().microseconds += clock() - begin;
     return !execution->done();
   }
 

@@ -36,7 +36,7 @@ struct SessionOptions {
   int64_t memory_limit_bytes = int64_t{4} << 30;
   int plan_cache = 4;  // signatures kept
   // How often a run may run bodies of Loop and Scan, nested ones included, before it is stopped
-  // with kLimitExceeded: between two steps of a caller a Loop runs to its end.
+  // with kLimitExceeded: a Loop need not have an end.
   int64_t body_run_limit = int64_t{1} << 24;
 };
 
@@ -66,7 +66,8 @@ class Session {
   // Outputs in graph order, in plain layout. Throws kInvalidInput on feeds that do not fit.
   std::vector<NamedTensor> run(const Feeds& feeds, const Tap& tap = {});
 
-  // The same in steps of one node, for callers that must be able to stop:
+  // The same in steps of one node, or of one turn of a Loop or Scan that is in no other body, for
+  // callers that must be able to stop:
   //   session.start(feeds, tap); while (session.step()) {}  outputs = session.finish();
   void start(const Feeds& feeds, Tap tap = {});
   bool step();  // false when the last node has run

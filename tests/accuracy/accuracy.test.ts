@@ -16,7 +16,7 @@ for (const row of kModels) {
     const float = await measureFloat(row);
     for (const { what, value, bound, ok } of float.quoted)
       assert.ok(ok, `harness: ${what} is ${value}, bound ${bound}`);
-    const int8 = await measureInt8(float, row.format ?? 'qdq');
+    const int8 = await measureInt8(float, 'qdq');
     for (const line of summary({ float, int8: [int8] }).split('\n')) t.diagnostic(line);
     const failed = int8.verdicts.filter(({ ok }) => !ok);
     assert.deepEqual(failed, [], `${failed.length} of ${int8.verdicts.length} bounds fail`);

@@ -13,7 +13,7 @@ import { type Measured, resultsPage, summary } from './results.ts';
 interface Task {
   readonly models: readonly ModelRow[];
   /** The formats of a model's int8 runs; none where floats alone are wanted. */
-  readonly formats: (row: ModelRow) => readonly Format[];
+  readonly formats: readonly Format[];
   readonly int8: boolean;
   readonly write: boolean;
 }
@@ -29,7 +29,7 @@ function readTask(): Task {
   });
   return {
     models: modelsNamed(values.model),
-    formats: (row) => (values.qoperator ? ['qdq', 'qoperator'] : [row.format ?? 'qdq']),
+    formats: values.qoperator ? ['qdq', 'qoperator'] : ['qdq'],
     int8: !values['float-only'],
     write: !values['no-write'],
   };
@@ -65,7 +65,7 @@ async function main(task: Task): Promise<number> {
   if (missing) console.log(`${missing}\nOnly the float models are measured.\n`);
   const measured: Measured[] = [];
   for (const row of task.models) {
-    const one = await measure(row, task.int8 && !missing ? task.formats(row) : []);
+    const one = await measure(row, task.int8 && !missing ? task.formats : []);
     if (one) measured.push(one);
   }
   if (task.write && !missing && task.int8 && measured.length === kModels.length) {

@@ -12,7 +12,6 @@ import {
   wordCrops,
 } from './data.ts';
 import { noisyFrames, speechSteps, stories } from './data_streams.ts';
-import type { Format } from './eightfold.ts';
 import type { InputForm } from './evaluate.ts';
 import { chain, pick, type Samples } from './samples.ts';
 import {
@@ -58,8 +57,6 @@ export interface ModelRow extends InputForm {
   readonly signals: readonly string[];
   /** The least share of multiply-accumulates in int8, in percent. */
   readonly int8Macs: number;
-  /** The format it is measured in, QDQ unless said. */
-  readonly format?: Format;
   /** Operators that may run in float: their multiply-accumulates are left out of the share. */
   readonly staysFloat?: readonly string[];
   /** Operators whose integer form onnxruntime does not have: files hold them in float between pairs. */
@@ -330,8 +327,6 @@ export const kModels: readonly ModelRow[] = [
     choice: isSpeech,
     signals: ['output'],
     int8Macs: 80,
-    // Its first Conv takes its range in each run; onnxruntime has no QDQ group for that.
-    format: 'qoperator',
     staysFloat: ['If'],
     floatElsewhere: ['LSTM'],
     unbroken: false,

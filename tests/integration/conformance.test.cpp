@@ -27,7 +27,6 @@ constexpr std::array kExcluded{
     Exclusion{"test_resize_downsample_scales_cubic_align_corners",
               "the expected values follow a length of the output that is not rounded down; those "
               "of later versions of the suite do not"},
-    Exclusion{"test_strnorm_model_", "StringNormalizer works on text, not on numbers"},
 };
 
 const Exclusion* exclusion_of(const SuiteCase& one) {

@@ -78,7 +78,9 @@ TEST_CASE(
     }
     const Graph qdq = loaded(to_qdq(routed.quantized));
     verify(qdq);
-    CHECK(bytes_apart(routed.quantized, qdq, feeds) == "");
+    // Layers that quantize their input in each run are written as they are lowered.
+    const bool is_dynamic = count_ops(routed.quantized, "DynamicQuantizeLinear") > 0;
+    CHECK(bytes_apart(is_dynamic ? routed.lowered : routed.quantized, qdq, feeds) == "");
     CHECK(bytes_apart(routed.lowered, lower(qdq), feeds) == "");
     const Graph qoperator = loaded(to_qoperator(routed.lowered));
     verify(qoperator);

@@ -93,6 +93,70 @@ test('an abort arrives between the nodes of one run', async () => {
   assert.equal(y!.data.length, 16 * 64 * 64);
 });
 
+/** y = x + 1 in a Loop, `turns` times; for ever without a number. */
+function loopModel(turns?: number): Uint8Array {
+  return onnxModel({
+    nodes: [
+      {
+        op: 'Loop',
+        name: 'loop',
+        inputs: [turns === undefined ? '' : 'turns', 'true', 'x'],
+        outputs: ['y'],
+        attributes: {
+          body: {
+            graph: {
+              nodes: [
+                { op: 'Identity', inputs: ['go'], outputs: ['goes_on'] },
+                { op: 'Add', inputs: ['old', 'one'], outputs: ['new'] },
+              ],
+              inputs: {
+                i: { type: 'int64', dims: [] },
+                go: { type: 'bool', dims: [] },
+                old: { dims: [64] },
+              },
+              outputs: { goes_on: { type: 'bool', dims: [] }, new: { dims: [64] } },
+            },
+          },
+        },
+      },
+    ],
+    inputs: { x: { dims: [64] } },
+    outputs: { y: { dims: [64] } },
+    initializers: {
+      turns: { type: 'int64', dims: [], data: [turns ?? 0] },
+      true: { type: 'bool', dims: [], data: [1] },
+      one: { dims: [], data: [1] },
+    },
+  });
+}
+
+const kLoopFeeds = { x: { type: 'float32', data: new Float32Array(64), dims: [64] } } as const;
+
+test('an abort arrives between the turns of a Loop', async () => {
+  using session = await eightfold.createSession(loopModel());
+  const signal = AbortSignal.timeout(50);
+  await rejects(() => session.run(kLoopFeeds, { signal }), { code: 'aborted' });
+  using counted = await eightfold.createSession(loopModel(3000));
+  const { y } = await counted.run(kLoopFeeds);
+  assert.deepEqual([...y!.data], Array(64).fill(3000));
+});
+
+test('a Loop without an end is stopped after as many turns as the session allows', async () => {
+  using session = await eightfold.createSession(loopModel(), { bodyRunLimit: 500 });
+  await rejects(() => session.run(kLoopFeeds), {
+    code: 'limit_exceeded',
+    node: 'loop',
+    opType: 'Loop',
+    message: /500 times/,
+  });
+  using enough = await eightfold.createSession(loopModel(500), { bodyRunLimit: 500 });
+  assert.equal((await enough.run(kLoopFeeds)).y!.data[0], 500);
+  const wrong = { code: 'invalid_config', message: /bodyRunLimit/ } as const;
+  for (const bodyRunLimit of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
+    await rejects(() => eightfold.createSession(loopModel(1), { bodyRunLimit }), wrong);
+  }
+});
+
 test('timers run while a long call works', async () => {
   using session = await eightfold.createSession(heavyModel(100));
   const x = {

@@ -58,6 +58,43 @@ TEST_CASE("every kind of attribute is written and read back", "[onnx][export]") 
   CHECK(lines(again) == lines(graph));
 }
 
+TEST_CASE("large initializers go into a second file", "[export]") {
+  Graph graph = small_graph();
+  const auto used = [&](ValueId id) {
+    return graph.constant(id) && !graph.value(id).uses().empty();
+  };
+  for (const int64_t least : {int64_t{0}, int64_t{8}, int64_t{1} << 40}) {
+    INFO(least);
+    std::vector<uint8_t> data;
+    ExternalOutput external{"weights.bin", least, {}, 0};
+    const std::vector<uint8_t> counted = save_onnx(graph, &external);
+    external.write = [&](int64_t offset, std::span<const uint8_t> bytes) {
+      CHECK(offset % 4096 == 0);
+      CHECK(offset >= static_cast<int64_t>(data.size()));
+      data.resize(static_cast<size_t>(offset));
+      data.insert(data.end(), bytes.begin(), bytes.end());
+    };
+    const std::vector<uint8_t> file = save_onnx(graph, &external);
+    CHECK(file == counted);
+    CHECK(static_cast<int64_t>(data.size()) == external.size);
+    int parts = 0;
+    ImportOptions options;
+    options.external_data = [&](ExternalPart part) {
+      ++parts;
+      CHECK(part.location == "weights.bin");
+      part.buffer->obtain();
+      std::copy_n(data.data() + part.offset, part.buffer->size(), part.buffer->data());
+    };
+    const Graph again = load_onnx(file, options);
+    CHECK(to_text(again) == to_text(load_onnx(save_onnx(graph))));
+    int large = 0;
+    for (ValueId id = 0; id < graph.value_count(); ++id) {
+      large += used(id) && static_cast<int64_t>(graph.constant(id)->size_bytes()) >= least ? 1 : 0;
+    }
+    CHECK(parts == large);
+  }
+}
+
 TEST_CASE("the same graph gives the same bytes", "[onnx][export]") {
   CHECK(save_onnx(small_graph()) == save_onnx(small_graph()));
 }

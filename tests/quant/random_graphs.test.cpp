@@ -164,7 +164,12 @@ TEST_CASE("random graphs under random configs agree along the route", "[quant][r
 
     const Graph qdq = to_qdq(routed.quantized);
     verify(qdq);
-    CHECK(bytes_apart(routed.quantized, qdq, feeds) == "");
+    // Layers that quantize their input in each run are written as they are lowered.
+    if (count_ops(routed.quantized, "DynamicQuantizeLinear") == 0) {
+      CHECK(bytes_apart(routed.quantized, qdq, feeds) == "");
+    } else {
+      CHECK(agreement_db(routed.quantized, qdq, feeds) > kSameNumbersDb);
+    }
     const Graph again = lower(qdq);
     verify(again);
     CHECK(agreement_db(routed.lowered, again, feeds) > kSameNumbersDb);

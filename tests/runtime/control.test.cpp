@@ -159,6 +159,36 @@ TEST_CASE("a Loop without an end is stopped", "[control]") {
   CHECK(memory.code() == ErrorCode::kOutOfMemory);  // the scan outputs count
 }
 
+TEST_CASE("a Loop is a step per turn, and a run may end between two of them", "[control]") {
+  Session session(Summing().g.build());
+  const auto feeds = [](int64_t trips) {
+    return Feeds{{"trips", i64({}, {trips})},
+                 {"start", f32({2}, {1, 2})},
+                 {"step", f32({}, {0.5f})},
+                 {"bound", f32({}, {1e9f})}};
+  };
+  double now = 0;
+  session.profile([&now] { return now += 1; });
+  const auto steps = [&](int64_t trips) {
+    session.start(feeds(trips));
+    int count = 1;
+    while (session.step()) ++count;
+    return count;
+  };
+  const int none = steps(0);
+  CHECK(steps(7) == none + 7);
+  const auto nodes = session.times().size();
+  const auto want = session.finish();
+  CHECK(steps(50) == none + 50);
+  CHECK(session.times().size() == nodes);  // one time per node, of all its turns
+  session.start(feeds(1000));
+  for (int i = 0; i < none + 20; ++i) REQUIRE(session.step());
+  const auto got = session.run(feeds(7));  // the run before is dropped
+  for (size_t i = 0; i < want.size(); ++i) {
+    CHECK(difference(got[i].tensor, want[i].tensor) == "");
+  }
+}
+
 TEST_CASE("a carried value may grow", "[control]") {
   GraphBuilder g;
   const auto trips = g.input("trips", {}, DType::kInt64);

@@ -22,7 +22,7 @@ export interface Task {
   options: Omit<QuantizeOptions, 'calibration' | 'signal' | 'onProgress'>;
 }
 
-export interface Outcome extends QuantizeResult, Task {
+export interface Outcome extends Pick<QuantizeResult, 'model' | 'report'>, Task {
   sessions: Sessions;
   latency: Latency;
   agreement: Agreement | undefined;
@@ -60,15 +60,15 @@ export async function runTask(
   { signal, onProgress }: Watch,
 ): Promise<Outcome> {
   const watch = { signal, onProgress: withTotal(task, onProgress) };
-  const result = await quantize(core, task, watch);
+  const { model, report } = await quantize(core, task, watch);
   onProgress({ phase: 'measure', done: 0 });
-  const sessions = await openSessions(core, task, result.model);
+  const sessions = await openSessions(core, task, model);
   try {
     const measured = {
       latency: await latency(sessions, task, signal),
       agreement: await agreement(sessions, task.check, watch),
     };
-    return { ...task, ...result, ...measured, sessions };
+    return { ...task, model, report, ...measured, sessions };
   } catch (error) {
     sessions.release();
     throw error;

@@ -1,4 +1,5 @@
 // eightfold quantize MODEL -o OUT --calibration DATA
+import { basename, dirname, join } from 'node:path';
 import { init } from '../index.ts';
 import { openData } from '../node/data.ts';
 import { readModelFile, writeBytes } from '../node/files.ts';
@@ -19,6 +20,7 @@ interface Flags extends ImageFlags, ConfigFlags {
   activations?: Activations;
   samples?: number;
   exclude?: string[];
+  externalData?: number | true;
   report?: string;
   json?: boolean;
 }
@@ -59,7 +61,10 @@ export async function quantizeModel(path: string, flags: Flags): Promise<void> {
   const { bytes, options: load } = readModelFile(path);
   const { inputs } = await eightfold.inspect(bytes, load);
   const calibration = openData(flags.calibration, inputs, imageFormOf(flags));
-  const { model, report } = await withProgress((long) =>
+  const { externalData: least } = flags;
+  const location = `${basename(flags.output)}.data`;
+  const saveExternal = { location, ...(typeof least === 'number' && { minBytes: least }) };
+  const { model, externalData, report } = await withProgress((long) =>
     eightfold.quantize(bytes, {
       ...load,
       ...long,
@@ -73,10 +78,12 @@ export async function quantizeModel(path: string, flags: Flags): Promise<void> {
       ...(perTensor && { perTensor }),
       ...(samples !== undefined && { samples }),
       ...(exclude && { exclude }),
+      ...(least !== undefined && { saveExternal }),
     }),
   );
   // The report first: OUT is there only when all is done.
   if (flags.report) writeBytes(flags.report, `${JSON.stringify(report, null, 2)}\n`);
+  if (externalData) writeBytes(join(dirname(flags.output), location), externalData);
   writeBytes(flags.output, model);
   if (flags.json) printJson(report);
   else print(`${describeReport(report)}\n\nwrote ${flags.output}`);

@@ -10,6 +10,7 @@ import type {
   Format,
   LongCallOptions,
   ModelInfo,
+  OnnxFiles,
   OperatorInfo,
   QuantizeOptions,
   QuantizeResult,
@@ -132,7 +133,10 @@ export class RemoteEightfold implements api.Eightfold {
   async toOnnx(model: api.Model, options?: { format?: Format }): Promise<Uint8Array<ArrayBuffer>> {
     return (await this.#ask('toOnnx', [model, options])) as Uint8Array<ArrayBuffer>;
   }
-  async createSession(model: api.ModelSource, options?: api.LoadOptions): Promise<api.Session> {
+  async toOnnxFiles(model: api.Model, options?: api.ExportOptions): Promise<OnnxFiles> {
+    return (await this.#ask('toOnnxFiles', [model, options])) as OnnxFiles;
+  }
+  async createSession(model: api.ModelSource, options?: api.SessionOptions): Promise<api.Session> {
     const { sent, call } = loading(options);
     const facts = (await this.#ask('createSession', [model, sent], call)) as HandleFacts;
     return new RemoteSession(this.#line, facts);

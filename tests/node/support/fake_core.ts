@@ -41,6 +41,7 @@ export class FakeCore {
       text: () => stage,
       fileBytes: () => 0,
       save: () => new Uint8Array(),
+      saveFiles: () => ({ model: new Uint8Array(), externalData: new Uint8Array() }),
     });
   }
 
