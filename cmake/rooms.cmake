@@ -30,14 +30,12 @@ function(ef_room room)
   target_include_directories(ef_${room} ${scope} "${PROJECT_SOURCE_DIR}/src")
   target_link_libraries(ef_${room} ${scope} ef_flags ef_headers)
   # Only the numeric loops earn the size that -O3 costs: all else is downloaded more often than it is hot.
-  # Loops over elements live in ops too, so -Os there: -Oz would leave them without vectors.
+  # Loops over elements that live in ops spell their vectors out (core/lanes.h): -Os would give them none either.
   # Optimized across units when linked: what no other unit needs goes, copies of a template become one.
   if(EMSCRIPTEN AND units)
     target_compile_options(ef_${room} PRIVATE -flto)
   endif()
-  if(EMSCRIPTEN AND units AND room STREQUAL "ops")
-    target_compile_options(ef_${room} PRIVATE -Os)
-  elseif(EMSCRIPTEN AND units AND NOT room STREQUAL "kernels")
+  if(EMSCRIPTEN AND units AND NOT room STREQUAL "kernels")
     target_compile_options(ef_${room} PRIVATE -Oz)
   endif()
   foreach(below IN LISTS ARGN)

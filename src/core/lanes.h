@@ -33,17 +33,35 @@ void map_lanes(const float* a, int64_t a_step, const float* b, int64_t b_step, f
     store_lanes(right, all_lanes(*b));
     b = right;
   }
-  for (; n >= kLanes; n -= kLanes, y += kLanes, a += a_step * kLanes, b += b_step * kLanes) {
-    store_lanes(y, f(load_lanes(a), load_lanes(b)));
+  // Tested at the end, as compiling for size would not turn it.
+  if (n >= kLanes) {
+    do {
+      [[clang::always_inline]] store_lanes(y, f(load_lanes(a), load_lanes(b)));
+      y += kLanes;
+      a += a_step * kLanes;
+      b += b_step * kLanes;
+      n -= kLanes;
+    } while (n >= kLanes);
   }
-  for (int64_t i = 0; i < n; ++i) y[i] = f(all_lanes(a[i * a_step]), all_lanes(b[i * b_step]))[0];
+  for (int64_t i = 0; i < n; ++i) {
+    [[clang::always_inline]] y[i] = f(all_lanes(a[i * a_step]), all_lanes(b[i * b_step]))[0];
+  }
 }
 
 // y[i] = f(x[i]). y may be x.
 template <class F>
 void map_lanes(const float* x, float* y, int64_t n, F f) {
-  for (; n >= kLanes; n -= kLanes, x += kLanes, y += kLanes) store_lanes(y, f(load_lanes(x)));
-  for (int64_t i = 0; i < n; ++i) y[i] = f(all_lanes(x[i]))[0];
+  if (n >= kLanes) {
+    do {
+      [[clang::always_inline]] store_lanes(y, f(load_lanes(x)));
+      x += kLanes;
+      y += kLanes;
+      n -= kLanes;
+    } while (n >= kLanes);
+  }
+  for (int64_t i = 0; i < n; ++i) {
+    [[clang::always_inline]] y[i] = f(all_lanes(x[i]))[0];
+  }
 }
 
 }  // namespace eightfold

@@ -40,7 +40,9 @@ Lanes hard_sigmoid(Lanes x, Parameters p) {
   const Lanes line = x * p.alpha + p.beta, raised = line < 0.0f ? Lanes{} : line;
   return raised > 1.0f ? all_lanes(1) : raised;
 }
-Lanes hard_swish(Lanes x, Parameters) { return x * hard_sigmoid(x, {1.0f / 6.0f, 0.5f}); }
+Lanes hard_swish(Lanes x, Parameters) {
+  [[clang::always_inline]] return x * hard_sigmoid(x, {1.0f / 6.0f, 0.5f});
+}
 Lanes thresholded_relu(Lanes x, Parameters p) { return x > p.alpha ? x : Lanes{}; }
 
 struct Elements {
@@ -63,7 +65,8 @@ void apply(RunContext& context, Parameters parameters) {
 template <Lanes (*F)(Lanes, Parameters)>
 void apply_vectors(RunContext& context, Parameters parameters) {
   const auto [x, y, n] = elements(context);
-  map_lanes(x, y, n, [parameters](Lanes values) { return F(values, parameters); });
+  map_lanes(x, y, n,
+            [parameters](Lanes values) { [[clang::always_inline]] return F(values, parameters); });
 }
 
 template <class Kernel>

@@ -37,7 +37,10 @@ template <typename F, typename T, typename R>
 void binary_row(const T* a, int64_t sa, const T* b, int64_t sb, R* out, int64_t n) {
   if constexpr (std::is_same_v<T, float> && requires(Lanes x) { F::lanes(x, x); }) {
     const auto whole = [](int64_t step) { return step == 0 || step == 1; };
-    if (whole(sa) && whole(sb)) return map_lanes(a, sa, b, sb, out, n, F::lanes);
+    if (whole(sa) && whole(sb)) {
+      return map_lanes(a, sa, b, sb, out, n,
+                       [](Lanes x, Lanes y) { [[clang::always_inline]] return F::lanes(x, y); });
+    }
   }
   for (int64_t i = 0; i < n; ++i) out[i] = F::apply(a[i * sa], b[i * sb]);
 }

@@ -21,7 +21,7 @@ void copy_short_row(const T* from, T* to, int64_t n) {
 // The two innermost axes, in blocks that stay in the first cache on both sides.
 template <typename T>
 void copy_plane(const T* from, T* to, const int64_t* dims, const int64_t* fs, const int64_t* ts) {
-  constexpr int64_t kShortRow = 32;  // elements: below, a call of memcpy costs more than it copies
+  constexpr int64_t kShortRow = 1024 / sizeof(T);  // below, a call of memcpy is the slower one
   if (fs[1] == 1 && ts[1] == 1 && dims[1] < kShortRow) {
     for (int64_t i = 0; i < dims[0]; ++i, from += fs[0], to += ts[0]) {
       copy_short_row(from, to, dims[1]);
