@@ -356,7 +356,10 @@ class Converter {
       attach_dequantize({.before = first_of(users)}, quantized, params, users, type, name);
       return;
     }
-    const ValueId in_range = clip_to_range(value, slot, name);
+    // A cell takes its states in the whole range of their type.
+    const bool is_state = place_slots_.contains(users[0].node) &&
+                          model_.consumer_slot_of.contains({users[0].node, value});
+    const ValueId in_range = is_state ? value : clip_to_range(value, slot, name);
     const ValueId quantized = add_quantize(graph_, {.after = graph_.value(in_range).producer()},
                                            in_range, params, slot_qparams(slot).dtype, name);
     attach_dequantize({.after = graph_.value(quantized).producer()}, quantized, params, users, type,

@@ -25,7 +25,12 @@ ObserverSpec default_spec(const PlaceRow& place, const QConfig& qconfig) {
   spec.scale = place.scale > 0 ? place.scale : spec.scale;
   spec.zero_point = place.zero_point;
   spec.observer = place.scale > 0 ? "FixedQParamsObserver" : "MinMaxObserver";
-  if (place.scale <= 0) spec.qscheme = QScheme::kPerTensorSymmetric;
+  if (place.scale > 0) return spec;
+  spec.qscheme = QScheme::kPerTensorSymmetric;
+  // 16 bits have room to spare: a stream may go on for longer than calibration saw it.
+  constexpr int64_t kRoom = 4;
+  const QRange full = full_range(spec.dtype);
+  spec.quant_range = QRange{full.quant_min / kRoom, full.quant_max / kRoom};
   return spec;
 }
 

@@ -1,6 +1,7 @@
 // Node by node against onnxruntime-web: every node of our QOperator files is run alone there, fed with the
 // values that our Session computed. Integer nodes agree bit for bit, averages within one quantization
-// step, float nodes to a relative 1e-4.
+// step, float nodes to a relative 1e-4, an LSTM whose integer cell we restore and onnxruntime does not know
+// to 3 % of the largest value.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as ort from 'onnxruntime-web';
@@ -26,6 +27,9 @@ const kWithinOneStep = new Set([
   'QLinearSoftmax',
 ]);
 
+// Float in the file, between pairs; integers in our Session.
+const kRestored = new Set(['LSTM']);
+
 // Their bodies read values that no node alone has.
 const kHasBodies = new Set(['If', 'Loop', 'Scan']);
 
@@ -46,6 +50,7 @@ function distance(ours: Tensor, theirs: ort.Tensor): number {
 }
 
 function tolerance(node: WireNode, output: Tensor): number {
+  if (kRestored.has(node.opType)) return 0.03;
   if (output.type === 'float32') return node.opType === 'DequantizeLinear' ? 0 : 1e-4;
   return kWithinOneStep.has(node.opType) ? 1 : 0;
 }

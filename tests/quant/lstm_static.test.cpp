@@ -64,7 +64,9 @@ std::vector<double> simulate(const Routed& routed, const LstmSpec& spec) {
   };
   const Place x = place(input_slot(model, id, node.input(0))), h = of_output(0);
   const Place linear = of_output(kTapLinear), sigmoid = of_output(kTapSigmoid);
-  const Place tanh = of_output(kTapTanh), cell = of_output(kTapCell);
+  const Place tanh = of_output(kTapTanh);
+  Place cell = of_output(kTapCell);
+  cell.range = full_range(DType::kInt16);  // its observer leaves room
   const int64_t gates = 4 * spec.hidden;
   const auto b = model.graph.constant(node.input(3))->data<float>();
   std::vector<double> bias(static_cast<size_t>(gates));
@@ -76,8 +78,9 @@ std::vector<double> simulate(const Routed& routed, const LstmSpec& spec) {
     const auto scale_of = [&](size_t row) { return scales[scales.size() == 1 ? 0 : row]; };
     std::vector<double> rounded;
     for (float w : model.graph.constant(node.input(input))->data<float>()) {
-      const double scale = scale_of(rounded.size() / static_cast<size_t>(k));
-      rounded.push_back(std::clamp(std::nearbyint(w / scale), -128.0, 127.0) * scale);
+      // The largest of a row is a tie: 127.5 steps.
+      const float scale = scale_of(rounded.size() / static_cast<size_t>(k));
+      rounded.push_back(quantize(w, scale, 0, {-128, 127}) * static_cast<double>(scale));
     }
     for (size_t n = 0; n < bias.size(); ++n) {
       const double step = of.scale * scale_of(n);
@@ -132,14 +135,16 @@ TEST_CASE("the lowered LSTM is the simulation of its observed places", "[quant][
                              .scale[0];
       // The cell multiplies in float32: what falls between two steps may fall to the other side,
       // and comes back with the next step's input.
-      int apart = 0;
+      int apart = 0, apart_soon = 0;
       for (size_t i = 0; i < want.size(); ++i) {
         const double steps = std::abs(got.data<float>()[i] / step - want[i]);
         apart += steps > 0.5 ? 1 : 0;
+        apart_soon += steps > 0.5 && i < 5 * static_cast<size_t>(spec.hidden) ? 1 : 0;
         REQUIRE(steps < 1.5);
       }
       INFO(preset << " " << per_tensor << ": " << apart << " of " << want.size());
-      CHECK(apart * 20 <= static_cast<int>(want.size()));
+      CHECK(apart * 50 <= static_cast<int>(want.size()));
+      CHECK(apart_soon <= 1);
     }
   }
 }
