@@ -9,6 +9,7 @@
 #include "kernels/float.h"
 #include "kernels/kernels.h"
 #include "kernels/layout.h"
+#include "kernels/parallel.h"
 #include "kernels/simd.h"
 
 namespace eightfold {
@@ -81,6 +82,11 @@ class Gatherer {
   int64_t channels_, group_in_;
 };
 
+std::array<int64_t, 3> pixel_at(const Window& window, int64_t index) {
+  const int64_t width = window.width().out, height = window.height().out;
+  return {index / width / height, index / width % height, index % width};
+}
+
 void next_pixel(const Window& window, std::array<int64_t, 3>& pixel) {
   if (++pixel[2] < window.width().out) return;
   pixel[2] = 0;
@@ -96,18 +102,24 @@ void conv_dense(const GemmTileF32& base, const ConvShape& shape, int64_t group_i
   const int64_t pixels = shape.window.out_size();
   const int64_t block = block_rows(base.k, pixels);
   const auto kernel = select<GemmFloat32>();
-  GemmTileF32 tile = base;
-  tile.a = scratch;
-  tile.lda = base.k;
-  std::array<int64_t, 3> pixel{0, 0, 0};
-  for (int64_t first = 0; first < pixels; first += block) {
-    tile.m = std::min(block, pixels - first);
-    for (int64_t i = 0; i < tile.m; ++i, next_pixel(shape.window, pixel)) {
-      gatherer.gather(x, pixel, scratch + i * base.k);
+  const size_t scratch_bytes = static_cast<size_t>(block * base.k) * sizeof(float);
+  const Loop loop{pixels, base.k * base.n + 1, 4, reinterpret_cast<uint8_t*>(scratch),
+                  scratch_bytes};
+  parallel_for(loop, [&](const Part& part) {
+    auto* columns = reinterpret_cast<float*>(part.scratch);
+    GemmTileF32 tile = base;
+    tile.a = columns;
+    tile.lda = base.k;
+    std::array<int64_t, 3> pixel = pixel_at(shape.window, part.begin);
+    for (int64_t first = part.begin; first < part.end; first += block) {
+      tile.m = std::min(block, part.end - first);
+      for (int64_t i = 0; i < tile.m; ++i, next_pixel(shape.window, pixel)) {
+        gatherer.gather(x, pixel, columns + i * base.k);
+      }
+      tile.c = y + first * base.ldc;
+      kernel->run(tile);
     }
-    tile.c = y + first * base.ldc;
-    kernel->run(tile);
-  }
+  });
 }
 
 void conv_groups(const ConvWeightsShape& weights, const float* packed, const ConvShape& shape,
@@ -148,20 +160,28 @@ void depthwise_image(const float* packed, const ConvShape& shape, const float* x
   const WindowAxis& depth = shape.window.depth();
   const WindowAxis& height = shape.window.height();
   const WindowAxis& width = shape.window.width();
-  const float* rows[kMaxDepthwiseTaps];
-  DepthwiseRowF32 row{packed + shape.out_channels, packed, rows, depth.kernel * height.kernel,
-                      shape.out_channels,          width,  y,    clamp};
-  for (int64_t d = 0; d < depth.out; ++d) {
-    for (int64_t h = 0; h < height.out; ++h, row.out += width.out * shape.out_channels) {
+  const int64_t row_floats = width.out * shape.out_channels;
+  const Loop loop{depth.out * height.out, row_floats * shape.window.taps() + 1};
+  parallel_for(loop, [&](const Part& part) {
+    const float* rows[kMaxDepthwiseTaps];
+    DepthwiseRowF32 row{packed + shape.out_channels,
+                        packed,
+                        rows,
+                        depth.kernel * height.kernel,
+                        shape.out_channels,
+                        width,
+                        y + part.begin * row_floats,
+                        clamp};
+    for (int64_t line = part.begin; line < part.end; ++line, row.out += row_floats) {
       for (int64_t r = 0; r < row.row_count; ++r) {
-        const int64_t iz = input_position(depth, d, r / height.kernel);
-        const int64_t iy = input_position(height, h, r % height.kernel);
+        const int64_t iz = input_position(depth, line / height.out, r / height.kernel);
+        const int64_t iy = input_position(height, line % height.out, r % height.kernel);
         const bool inside = iz >= 0 && iz < depth.in && iy >= 0 && iy < height.in;
         rows[r] = inside ? x + (iz * height.in + iy) * width.in * shape.out_channels : nullptr;
       }
       kernel->run(row);
     }
-  }
+  });
 }
 
 void conv_depthwise(const ConvWeightsShape& weights, const float* packed, const ConvShape& shape,

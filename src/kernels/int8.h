@@ -88,6 +88,9 @@ struct DenseInt8 {
   // Whether rows of k activations can be read where they lie; null: never.
   bool (*in_place)(const Int8Input& input, int64_t k);
   void (*run)(const DenseTile& tile);
+  // Columns from a multiple of it on are a product of their own, packed behind those before them;
+  // 0: never.
+  int64_t block_columns = 0;
 };
 
 struct PackedDense {

@@ -5,6 +5,7 @@
 #include "kernels/int8.h"
 #include "kernels/int8_taps.h"
 #include "kernels/kernels.h"
+#include "kernels/parallel.h"
 
 namespace eightfold {
 
@@ -15,17 +16,19 @@ int32_t requantize_int8(int32_t acc, float scale, const Int8Output& out) {
 void lookup_int8(const uint8_t table[256], const void* x, int64_t n, void* y) {
   const auto* from = static_cast<const uint8_t*>(x);
   auto* to = static_cast<uint8_t*>(y);
-  for (int64_t i = 0; i < n; ++i) to[i] = table[from[i]];
+  parallel_for({n, 5}, [&](const Part& part) {
+    for (int64_t i = part.begin; i < part.end; ++i) to[i] = table[from[i]];
+  });
 }
 
 void max_pool_int8(const void* x, bool is_signed, const PoolShape& shape, void* y) {
   const auto max_rows = select<MaxRowsInt8>()->run;
   auto* out = static_cast<uint8_t*>(y);
-  for_each_window(
-      static_cast<const uint8_t*>(x), shape, [&](const std::vector<const uint8_t*>& taps) {
-        max_rows(taps.data(), static_cast<int64_t>(taps.size()), shape.channels, is_signed, out);
-        out += shape.channels;
-      });
+  for_each_window(static_cast<const uint8_t*>(x), shape, nullptr, 0,
+                  [&](int64_t pixel, const std::vector<const uint8_t*>& taps, uint8_t*) {
+                    max_rows(taps.data(), static_cast<int64_t>(taps.size()), shape.channels,
+                             is_signed, out + pixel * shape.channels);
+                  });
 }
 
 }  // namespace eightfold

@@ -4,6 +4,7 @@
 
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
+#include "kernels/parallel.h"
 #include "ops/broadcast.h"
 #include "ops/qlinear_rows.h"
 #include "ops/quantized_operands.h"
@@ -53,11 +54,20 @@ OpState plan_binary(PlanContext& context) {
 // meets a plain operand of lower rank: that one is walked element by element.
 void run_row(const BinaryPlan& plan, BinaryInt8 call) {
   const int64_t a_stride = call.a_stride, b_stride = call.b_stride;
-  if (a_stride <= 1 && b_stride <= 1) return plan.run(call);
   const auto* a = static_cast<const uint8_t*>(call.a);
   const auto* b = static_cast<const uint8_t*>(call.b);
   auto* y = static_cast<uint8_t*>(call.y);
   const int64_t n = call.n;
+  if (a_stride <= 1 && b_stride <= 1) {
+    return parallel_for({n, 5, 16}, [&](const Part& part) {
+      BinaryInt8 some = call;
+      some.a = a + part.begin * a_stride;
+      some.b = b + part.begin * b_stride;
+      some.y = y + part.begin;
+      some.n = part.count();
+      plan.run(some);
+    });
+  }
   call.a_stride = call.b_stride = 0;
   call.n = 1;
   for (int64_t i = 0; i < n; ++i) {

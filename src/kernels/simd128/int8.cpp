@@ -15,7 +15,8 @@ const DenseInt8 dense_i8_simd128{.fits = nullptr,
                                  .load = generic::load_int16_simd,
                                  .pad = generic::pad_int16,
                                  .in_place = nullptr,
-                                 .run = generic::dot16_run};
+                                 .run = generic::dot16_run,
+                                 .block_columns = 16};
 const DepthwiseInt8 depthwise_i8_simd128{
     generic::depthwise_dot16_bytes, generic::depthwise_dot16_pack, generic::depthwise_dot16_scratch,
     generic::depthwise_dot16_run};
