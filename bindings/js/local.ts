@@ -5,7 +5,7 @@ import { backendWire } from './config/wire.ts';
 import type { Core, CoreModel } from './core.ts';
 import { call } from './errors.ts';
 import { LocalModel, LocalPrepared, LocalSession, rawModel, rawPrepared } from './handles.ts';
-import { type Loaded, loadCore } from './load.ts';
+import { endThreads, type Loaded, loadCore } from './load.ts';
 import { Pace } from './pace.ts';
 import { calibratePass, comparable, comparisonOf, correctPass, walk } from './passes.ts';
 import { checkFormat, exportModel, fuseModel, optionsText, quantize } from './quantize.ts';
@@ -23,13 +23,26 @@ import type {
   Samples,
 } from './types.ts';
 
-export class LocalEightfold implements api.Eightfold {
-  readonly build: { readonly variant: string; readonly isa: string };
-  readonly #core: Core;
+// Threads do not end by themselves, and hold the memory they share.
+const kForgotten = new FinalizationRegistry<Core>(endThreads);
 
-  constructor({ core, variant }: Loaded) {
+export class LocalEightfold implements api.Eightfold {
+  readonly #core: Core;
+  #build: api.Build;
+
+  constructor({ core, variant, threads }: Loaded) {
     this.#core = core;
-    this.build = { variant, isa: call(() => core.isa()) };
+    this.#build = { variant, isa: call(() => core.isa()), threads };
+    if (threads > 1) kForgotten.register(this, core);
+  }
+
+  get build(): api.Build {
+    return this.#build;
+  }
+
+  terminate(): void {
+    endThreads(this.#core);
+    this.#build = { ...this.#build, threads: 1 };
   }
 
   #model(make: () => CoreModel): api.Model {
@@ -104,7 +117,10 @@ export class LocalEightfold implements api.Eightfold {
   async createSession(model: api.ModelSource, options?: api.LoadOptions): Promise<api.Session> {
     return withScope(async (scope) => {
       const raw = await openModel(this.#core, scope, model, options);
-      return new LocalSession(call(() => this.#core.makeSession(raw, isBytes(model))));
+      return new LocalSession(
+        call(() => this.#core.makeSession(raw, isBytes(model))),
+        this,
+      );
     });
   }
 

@@ -58,7 +58,7 @@ function crossing({ backend, ...rest }: api.PrepareOptions & api.LoadOptions = {
 }
 
 export class RemoteEightfold implements api.Eightfold {
-  readonly build: { readonly variant: string; readonly isa: string };
+  readonly build: api.Build;
   readonly #line: Line;
   readonly #stop: () => void;
 
