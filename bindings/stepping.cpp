@@ -1,6 +1,7 @@
 // Sessions, passes and comparisons as JavaScript sees them.
 #include "bindings/stepping.h"
 
+#include "quant/absorb_clips.h"
 #include "quant/report.h"
 
 namespace eightfold::bindings {
@@ -18,7 +19,10 @@ val names_of(const Graph& graph, std::span<const ValueId> ids) {
 Graph runnable(const ModelHandle& model) {
   const Graph& graph = model.graph;
   if (graph.stage == Stage::kFused || graph.stage == Stage::kLowered) return graph;
-  return has_pairs(graph) ? lower(graph) : fuse(graph, backend(kDefaultBackend));
+  if (has_pairs(graph)) return lower(graph);
+  Graph fused = fuse(graph, backend(kDefaultBackend));
+  absorb_clips(fused);  // of files that hold integer operators alone
+  return fused;
 }
 
 }  // namespace

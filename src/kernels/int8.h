@@ -61,7 +61,15 @@ struct DenseWeights {
   std::span<const int32_t> bias;        // n entries, or none: 0
   std::span<const float> scale;         // n entries, or none: 1
   ActivationRange activations;
-  int64_t k() const { return outer * inner; }
+  // Above 0: a row is read as that many pieces that lie apart, each filled up with zero weights to
+  // whole steps of the kernel, so that what lies behind a piece is read and does not count.
+  int64_t pieces = 0;
+  int64_t step = 1;  // set by pack_dense
+  int64_t piece() const { return pieces == 0 ? outer * inner : outer * inner / pieces; }
+  int64_t padded_piece() const {
+    return pieces == 0 ? piece() : (piece() + step - 1) / step * step;
+  }
+  int64_t k() const { return pieces == 0 ? outer * inner : pieces * padded_piece(); }
   int32_t at(int64_t k, int64_t n) const;  // w - zw
 };
 
@@ -70,9 +78,11 @@ struct DenseTile {
   const uint8_t* packed;
   const uint8_t* rows;  // prepared by load and pad, or the activations themselves
   size_t stride;        // bytes from one row to the next
-  int64_t m, k, n;
-  Int8Output out;  // data at [0][0] of the tile
-  int64_t ldc;     // elements between output rows
+  int64_t m, k, n;      // k: of one piece of a row
+  Int8Output out;       // data at [0][0] of the tile
+  int64_t ldc;          // elements between output rows
+  int64_t pieces = 1;
+  size_t piece_step = 0;  // bytes from one piece to the next
 };
 
 // A kernel brings its own form of the weights and of the rows it reads.
@@ -80,6 +90,7 @@ struct DenseInt8 {
   bool (*fits)(const DenseWeights& weights);  // exact for these; null: for all
   size_t (*packed_bytes)(int64_t k, int64_t n);
   void (*pack)(const DenseWeights& weights, uint8_t* packed);
+  int64_t step;                    // activations that are multiplied at a time
   size_t element_bytes;            // of one activation in a prepared row
   size_t (*row_bytes)(int64_t k);  // of one prepared row
   // Writes n activations as the kernel reads them at `row`; pad writes n times the zero point.
@@ -96,12 +107,15 @@ struct DenseInt8 {
 struct PackedDense {
   const DenseInt8* kernel = nullptr;
   std::shared_ptr<Buffer> bytes;
-  int64_t k = 0, n = 0;
+  int64_t k = 0, n = 0;              // k: of one piece, with its padding
   ActivationRange activations = {};  // that the kernel was chosen for
+  int64_t pieces = 0;                // as in DenseWeights
+  int64_t row_size() const { return pieces == 0 ? k : pieces * k; }
 };
 // Packs for the best kernel that is exact for these weights. Throws kLimitExceeded when a sum could
 // leave 32 bits, bias aside.
 PackedDense pack_dense(const DenseWeights& weights);
+PackedDense pack_dense_for(const DenseInt8& kernel, DenseWeights weights);
 void check_dense_limit(const DenseWeights& weights);
 
 // Rows a[m][0..k) at lda, out[m][0..n) at ldc.
@@ -115,7 +129,10 @@ void dense_rows(const PackedDense& weights, const Int8Input& input, const Int8Ou
                 const DenseRows& rows, uint8_t* scratch);
 
 // Convolution [batch, spatial, in_channels] -> [batch, spatial, out_channels]: one PackedDense per
-// group with k = (tap, channel of the group). Padding counts as the zero point.
+// group with k = (tap, channel of the group). Padding counts as the zero point. One group alone, of
+// a window that is 1 deep and not dilated along the width, may come in pieces, one per tap of the
+// height: its rows are then read where they lie (int8_lines.cpp).
+size_t conv_scratch_bytes(std::span<const PackedDense> groups, const ConvShape& shape);
 void conv_int8(std::span<const PackedDense> groups, const Int8Input& input,
                const Int8Output& output, const ConvShape& shape, uint8_t* scratch);
 

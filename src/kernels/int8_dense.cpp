@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "kernels/int8.h"
+#include "kernels/int8_lines.h"
 #include "kernels/kernels.h"
 #include "kernels/parallel.h"
 
@@ -22,16 +23,6 @@ int64_t tile_rows(const PackedDense& weights) {
   const size_t row = std::max<size_t>(1, weights.kernel->row_bytes(weights.k));
   const auto fit = static_cast<int64_t>(kTileBytes / row);
   return std::clamp(fit / 4 * 4, kMinTileRows, kMaxTileRows);
-}
-
-size_t element_bytes(DType dtype) {
-  return dtype == DType::kInt32 || dtype == DType::kFloat32 ? 4 : 1;
-}
-
-Int8Output at_element(Int8Output out, int64_t offset) {
-  out.data =
-      static_cast<uint8_t*>(out.data) + static_cast<size_t>(offset) * element_bytes(out.dtype);
-  return out;
 }
 
 // Zeros from element k to the end of every row of the scratch; loads never reach that far, so once
@@ -165,6 +156,11 @@ void conv_group(const PackedDense& weights, const WindowGather& gather, const In
 }  // namespace
 
 int32_t DenseWeights::at(int64_t k_index, int64_t column) const {
+  if (pieces > 0) {
+    const int64_t in_piece = k_index % padded_piece();
+    if (in_piece >= piece()) return 0;
+    k_index = k_index / padded_piece() * piece() + in_piece;
+  }
   const int64_t i =
       (k_index / inner) * outer_stride + (k_index % inner) * inner_stride + column * n_stride;
   const int32_t w =
@@ -187,14 +183,26 @@ void check_dense_limit(const DenseWeights& weights) {
   }
 }
 
+PackedDense pack_dense_for(const DenseInt8& kernel, DenseWeights weights) {
+  weights.step = kernel.step;
+  PackedDense packed{&kernel,
+                     Buffer::allocate(kernel.packed_bytes(weights.k(), weights.n)),
+                     weights.padded_piece(),
+                     weights.n,
+                     weights.activations,
+                     weights.pieces};
+  kernel.pack(weights, packed.bytes->data());
+  return packed;
+}
+
 PackedDense pack_dense(const DenseWeights& weights) {
   check_dense_limit(weights);
-  const auto fits = [&](const DenseInt8& kernel) { return !kernel.fits || kernel.fits(weights); };
-  PackedDense packed{select<DenseInt8>(fits).kernel, nullptr, weights.k(), weights.n,
-                     weights.activations};
-  packed.bytes = Buffer::allocate(packed.kernel->packed_bytes(packed.k, packed.n));
-  packed.kernel->pack(weights, packed.bytes->data());
-  return packed;
+  DenseWeights padded = weights;
+  const auto fits = [&](const DenseInt8& kernel) {
+    padded.step = kernel.step;
+    return !kernel.fits || kernel.fits(padded);
+  };
+  return pack_dense_for(*select<DenseInt8>(fits).kernel, weights);
 }
 
 size_t dense_scratch_bytes(const PackedDense& weights) {
@@ -275,8 +283,13 @@ void dense_rows(const PackedDense& weights, const Int8Input& input, const Int8Ou
                [&](const Part& part) { dense_part(weights, input, output, rows, part); });
 }
 
+size_t conv_scratch_bytes(std::span<const PackedDense> groups, const ConvShape& shape) {
+  return groups[0].pieces > 0 ? lines_scratch_bytes(groups[0], shape) : dense_scratch_bytes(groups);
+}
+
 void conv_int8(std::span<const PackedDense> groups, const Int8Input& input,
                const Int8Output& output, const ConvShape& shape, uint8_t* scratch) {
+  if (groups[0].pieces > 0) return conv_lines(groups[0], input, output, shape, scratch);
   if (groups.size() == 1 && shape.window.pointwise()) {
     const DenseRows rows{shape.batch * shape.window.out_size(), shape.in_channels,
                          shape.out_channels};

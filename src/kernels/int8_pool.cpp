@@ -1,4 +1,5 @@
 // Max pooling of int8 pixels, table look-ups, and the scalar requantization for operators.
+#include <cstring>
 #include <vector>
 
 #include "kernels/generic/requantize.h"
@@ -16,8 +17,17 @@ int32_t requantize_int8(int32_t acc, float scale, const Int8Output& out) {
 void lookup_int8(const uint8_t table[256], const void* x, int64_t n, void* y) {
   const auto* from = static_cast<const uint8_t*>(x);
   auto* to = static_cast<uint8_t*>(y);
-  parallel_for({n, 5}, [&](const Part& part) {
-    for (int64_t i = part.begin; i < part.end; ++i) to[i] = table[from[i]];
+  parallel_for({n, 3, 8}, [&](const Part& part) {
+    int64_t i = part.begin;
+    for (; i + 8 <= part.end; i += 8) {  // one load and one store for eight
+      uint64_t bytes, found = 0;
+      std::memcpy(&bytes, from + i, sizeof bytes);
+      for (int shift = 0; shift < 64; shift += 8) {
+        found |= static_cast<uint64_t>(table[bytes >> shift & 255]) << shift;
+      }
+      std::memcpy(to + i, &found, sizeof found);
+    }
+    for (; i < part.end; ++i) to[i] = table[from[i]];
   });
 }
 

@@ -23,10 +23,6 @@ int64_t sums_per_row(const ConvShape& shape) {
   return shape.window.depth().out * shape.window.width().out * shape.out_channels;
 }
 
-size_t sums_offset(std::span<const PackedDense> groups) {
-  return aligned(dense_scratch_bytes(groups));
-}
-
 // What makes `rows` rows of one image from row `first` on. A window of one pixel stays one, since
 // it has a path of its own: for it the input begins at the first row instead.
 ConvShape block_of(const ConvShape& shape, int64_t first, int64_t rows) {
@@ -42,11 +38,15 @@ ConvShape block_of(const ConvShape& shape, int64_t first, int64_t rows) {
   return block;
 }
 
+size_t sums_offset(std::span<const PackedDense> groups, const ConvShape& shape) {
+  return aligned(conv_scratch_bytes(groups, block_of(shape, 0, rows_per_block(shape))));
+}
+
 }  // namespace
 
 size_t residual_scratch_bytes(std::span<const PackedDense> groups, const ConvShape& shape) {
   const int64_t sums = rows_per_block(shape) * sums_per_row(shape);
-  return sums_offset(groups) + static_cast<size_t>(sums) * sizeof(float);
+  return sums_offset(groups, shape) + static_cast<size_t>(sums) * sizeof(float);
 }
 
 void conv_residual_int8(std::span<const PackedDense> groups, const Int8Input& input,
@@ -60,13 +60,13 @@ void conv_residual_int8(std::span<const PackedDense> groups, const Int8Input& in
   const auto kernel = select<ResidualInt8>();
   // Where blocks cannot be cut, the convolution inside of them is.
   const int64_t grain = window.depth().out > 1 ? height : 1;
-  const Loop loop{height, row_sums * groups[0].k / 4 + 1, grain, scratch,
+  const Loop loop{height, row_sums * groups[0].row_size() / 4 + 1, grain, scratch,
                   residual_scratch_bytes(groups, shape)};
   for (int64_t n = 0; n < shape.batch; ++n) {
     const auto* x = static_cast<const uint8_t*>(input.data) + n * in_image;
     const int64_t image = n * height * row_sums;
     parallel_for(loop, [&](const Part& part) {
-      auto* sums = reinterpret_cast<float*>(part.scratch + sums_offset(groups));
+      auto* sums = reinterpret_cast<float*>(part.scratch + sums_offset(groups, shape));
       Int8Input block_input = input;
       ResidualRunInt8 run{sums, residual.z, residual.scale, 0, output};
       for (int64_t first = part.begin; first < part.end; first += block_rows) {

@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "kernels/int8.h"
+#include "kernels/int8_lines.h"
 #include "ops/qlinear_rows.h"
 #include "ops/quantized_operands.h"
 #include "ops/spatial.h"
@@ -61,7 +62,16 @@ std::span<const T> part(const std::vector<T>& values, int64_t first, int64_t cou
   return std::span(values).subspan(static_cast<size_t>(first), static_cast<size_t>(count));
 }
 
-std::vector<PackedDense> pack_groups(const ConvWeights& conv) {
+// How many pieces the rows of the kernel come in (see DenseWeights); 0: windows are gathered.
+int64_t pieces_of(const Node& node, const ConvWeights& conv) {
+  const Shape& shape = conv.weight.shape();
+  const auto dilations = node.ints_attribute("dilations");
+  if (conv.groups > 1 || shape.size() > 4 || conv.taps == 1) return 0;
+  if (!dilations.empty() && dilations.back() != 1) return 0;
+  return suits_lines(conv.out_channels) ? conv.taps / shape.back() : 0;
+}
+
+std::vector<PackedDense> pack_groups(const ConvWeights& conv, int64_t pieces) {
   std::vector<PackedDense> groups;
   const int64_t columns = conv.out_channels / conv.groups;
   for (int64_t g = 0; g < conv.groups; ++g) {
@@ -78,6 +88,7 @@ std::vector<PackedDense> pack_groups(const ConvWeights& conv) {
     dense.bias = part(conv.bias, g * columns, columns);
     dense.scale = part(conv.scale, g * columns, columns);
     dense.activations = conv.activations;
+    dense.pieces = pieces;
     groups.push_back(pack_dense(dense));
   }
   return groups;
@@ -162,7 +173,7 @@ OpState pack_conv(const PackContext& context) {
   if (form.requantizes && !form.adds() && groups > 1 && shape[1] == 1) {
     packed->depthwise = pack_channels(conv);
   } else {
-    packed->groups = pack_groups(conv);
+    packed->groups = pack_groups(conv, pieces_of(context.node, conv));
   }
   return packed;
 }
@@ -203,7 +214,7 @@ OpState plan_conv(PlanContext& context) {
   } else if (packed.depthwise) {
     context.scratch_bytes = depthwise_scratch_bytes(*packed.depthwise, plan->shape.window);
   } else {
-    context.scratch_bytes = dense_scratch_bytes(packed.groups);
+    context.scratch_bytes = conv_scratch_bytes(packed.groups, plan->shape);
   }
   return plan;
 }

@@ -152,6 +152,9 @@ OpState plan_quantize(PlanContext& context) {
                  "QuantizeLinear from " + std::string(dtype_name(context.inputs[0].dtype)) +
                      " to " + std::string(dtype_name(context.outputs[0].dtype)));
   }
+  if (context.node.has_attribute("clamp_min") && !is_quantized_int8(context.outputs[0].dtype)) {
+    context.fail(ErrorCode::kInvalidAttribute, "clamp_min and clamp_max are for eight bits");
+  }
   return std::make_shared<Runs>(runs_of(context));
 }
 
@@ -175,6 +178,8 @@ void run_quantize(RunContext& context) {
   const TensorView& y = context.outputs[0];
   const float* x = context.inputs[0].as<float>();
   const auto quantize_bytes = select<QuantizeInt8>()->run;
+  Int8Output bytes;
+  if (is_quantized_int8(y.dtype)) bytes = output_of(context.node, y.dtype, 0);
   for_each_run(context, [&](int64_t at, int64_t n, float scale, int32_t zero) {
     switch (y.dtype) {
       case DType::kUint16: return quantize_wide<uint16_t>(x + at, n, scale, zero, y, at);
@@ -184,12 +189,12 @@ void run_quantize(RunContext& context) {
       case DType::kInt4: return quantize_nibbles(x + at, n, scale, zero, y, at);
       default: break;
     }
-    const QRange range = full_range(y.dtype);
     parallel_for({n, 5, 16}, [&](const Part& part) {
       const int64_t first = at + part.begin;
-      quantize_bytes(x + first, part.count(), scale,
-                     {y.as<uint8_t>() + first, y.dtype, zero, static_cast<int32_t>(range.quant_min),
-                      static_cast<int32_t>(range.quant_max)});
+      Int8Output some = bytes;
+      some.data = y.as<uint8_t>() + first;
+      some.zero_point = zero;
+      quantize_bytes(x + first, part.count(), scale, some);
     });
   });
 }
@@ -287,6 +292,11 @@ std::vector<OpDef> quantize_ops() {
   dequantize.run = run_dequantize;
   dequantize.observation = {Observation::kSameAsInput};
   std::vector<OpDef> rows{quantize, dequantize};
+  // With clamp_min and clamp_max, for eight bits.
+  OpDef clamping = quantize;
+  clamping.domain = kEightfoldDomain;
+  clamping.since = 1;
+  rows.push_back(clamping);
   // The same, from the time when ONNX had 8 bits alone.
   for (OpDef row : {quantize, dequantize}) {
     row.domain = kMicrosoftDomain;

@@ -131,8 +131,9 @@ ActivationRange activations_of(const PackContext& context, size_t i, const Opera
   ActivationRange known{true, given == DType::kInt8, x.tensor_zero()};
   if (known.is_signed) known.lo = -128, known.hi = 127;
   if (i >= context.input_ranges.size()) return known;
-  known.lo = std::max(known.lo, context.input_ranges[i].lo);
-  known.hi = std::min(known.hi, context.input_ranges[i].hi);
+  // Padding brings the zero point in, wherever the range is.
+  known.lo = std::min(std::max(known.lo, context.input_ranges[i].lo), known.zero_point);
+  known.hi = std::max(std::min(known.hi, context.input_ranges[i].hi), known.zero_point);
   return known;
 }
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "ops/op.h"
+#include "quant/absorb_clips.h"
 #include "quant/convert_pairs.h"
 #include "quant/lower_dynamic.h"
 #include "quant/lower_foreign.h"
@@ -31,6 +32,7 @@ class Lowering {
       if (graph_.alive(id)) visit(id);
     }
     drop_round_trips(graph_);
+    absorb_clips(graph_);
     graph_.remove_dead_nodes();
     drop_unused_constants(graph_);
     update_imports(graph_);

@@ -90,7 +90,8 @@ void merge_equal_quantizes(Graph& graph, NodeId id) {
 
 bool is_quantize(const Node& node) {
   return node.op_type == "QuantizeLinear" &&
-         (node.domain.empty() || node.domain == kMicrosoftDomain);
+         (node.domain.empty() || node.domain == kMicrosoftDomain ||
+          node.domain == kEightfoldDomain);
 }
 
 bool is_dequantize(const Node& node) {

@@ -6,9 +6,9 @@
 #include <set>
 #include <utility>
 
+#include "ops/byte_ranges.h"
 #include "ops/evaluate.h"
 #include "ops/split_fused.h"
-#include "runtime/byte_ranges.h"
 #include "runtime/plan.h"
 
 namespace eightfold {
@@ -143,7 +143,7 @@ class Preparation {
 
   PreparedGraph& prepared_;
   const std::set<ValueId> kept_;
-  ByteRanges ranges_{prepared_};
+  ByteRanges ranges_{prepared_.graph, [this](ValueId id) { return prepared_.constant(id); }};
 };
 
 }  // namespace

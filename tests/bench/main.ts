@@ -1,5 +1,5 @@
-// npm run bench [-- --model NAME]... [--section KEY]... [--rounds N] [--json FILE] [--no-write]
-// Times the models of the shared data, prints each row as it is done, writes build/bench.json and, when nothing
+// npm run bench [-- --only NAME]... [--section KEY]... [--rounds N] [--json FILE] [--no-write]
+// Times layers and the models of the shared data, prints each row as it is done, writes build/bench.json and, when nothing
 // was left out by an option, docs/BENCHMARKS.md. Exit code 2 on wrong usage. Nothing here judges a time.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -9,13 +9,12 @@ import { eightfold, inRoot } from '../node/support/eightfold.ts';
 import { benchmarksJson, benchmarksPage, cellText, conditions, summary } from './page.ts';
 import { reasonOf, type Section, type Table } from './section.ts';
 import { kSections } from './sections.ts';
-import { openSubject, subjectNames } from './subjects.ts';
 
 const kLeastRounds = 9;
 const kRounds = 11;
 
 interface Task {
-  models: readonly string[];
+  only: readonly string[];
   sections: readonly Section[];
   rounds: number;
   json: string;
@@ -33,7 +32,7 @@ function chosen<T>(given: readonly string[], all: readonly T[], nameOf: (one: T)
 function readTask(): Task {
   const { values } = parseArgs({
     options: {
-      model: { type: 'string', multiple: true, default: [] },
+      only: { type: 'string', multiple: true, default: [] },
       section: { type: 'string', multiple: true, default: [] },
       rounds: { type: 'string', default: String(kRounds) },
       json: { type: 'string', default: inRoot('build/bench.json') },
@@ -43,20 +42,25 @@ function readTask(): Task {
   const rounds = Number(values.rounds);
   if (!(rounds >= kLeastRounds)) throw new Error(`--rounds is ${kLeastRounds} or more`);
   return {
-    models: chosen(values.model, subjectNames(), (name) => name),
+    only: chosen(
+      values.only,
+      kSections.flatMap(({ names }) => names),
+      (name) => name,
+    ),
     sections: chosen(values.section, kSections, ({ key }) => key),
     rounds,
     json: resolve(values.json),
-    write: !values['no-write'] && !values.model.length && !values.section.length,
+    write: !values['no-write'] && haveData() && !values.only.length && !values.section.length,
   };
 }
 
-async function measureSection(section: Section, { models, rounds }: Task): Promise<Table> {
+async function measureSection(section: Section, { only, rounds }: Task): Promise<Table> {
   const table: Table = { section, rows: [], skipped: [] };
   console.log(`\n${section.title}: ${section.columns.join(', ')}`);
-  for (const name of models) {
+  for (const name of section.names) {
+    if (!only.includes(name)) continue;
     try {
-      const cells = await section.row(openSubject(name), rounds);
+      const cells = await section.row(name, rounds);
       table.rows.push({ name, cells });
       console.log(`  ${name}: ${cells.map(cellText).join(', ')}`);
     } catch (error) {
@@ -82,15 +86,12 @@ async function main(task: Task): Promise<void> {
   console.log('wrote docs/BENCHMARKS.md');
 }
 
-if (!haveData()) {
-  console.log(`skipped: ${kNoData}; looked in ${kDataFolder}`);
-} else {
-  let task: Task | undefined;
-  try {
-    task = readTask();
-  } catch (error) {
-    console.error(reasonOf(error));
-    process.exitCode = 2;
-  }
-  if (task) await main(task);
+let task: Task | undefined;
+try {
+  task = readTask();
+} catch (error) {
+  console.error(reasonOf(error));
+  process.exitCode = 2;
 }
+if (!haveData()) console.log(`models skipped: ${kNoData}; looked in ${kDataFolder}`);
+if (task) await main(task);

@@ -34,6 +34,7 @@ const ms = (value: number) => value.toFixed(value < 10 ? 3 : 1);
 export function cellText(cell: Cell): string {
   if (cell === undefined) return '-';
   if (typeof cell === 'string') return cell;
+  if ('rate' in cell) return cell.rate.median.toFixed(1);
   if ('ms' in cell) return `${ms(cell.ms.median)} ms`;
   const [mid, low, high] = [cell.ratio.median, cell.ratio.low, cell.ratio.high].map((value) =>
     value.toFixed(2),
@@ -50,13 +51,13 @@ export function summary({ section, rows }: Table): string {
   if (!ratios.length) return 'No ratio.';
   const title = section.columns[section.judged]!;
   const [median, least] = [spread(ratios).median, Math.min(...ratios)].map((v) => v.toFixed(2));
-  return `Column "${title}": median ${median}, least ${least}, over ${ratios.length} models.`;
+  return `Column "${title}": median ${median}, least ${least}, over ${ratios.length} ${section.what}s.`;
 }
 
 function markdown(table: Table): string {
   const { section, rows, skipped } = table;
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  const head = ['model', ...section.columns];
+  const head = [section.what, ...section.columns];
   const body = rows.map(({ name, cells }) => line([name, ...cells.map(cellText)]));
   const left = skipped.map(({ name, reason }) => `- ${name}: ${reason.replaceAll('|', '\\|')}`);
   return [

@@ -2,10 +2,9 @@
 // sections.ts; the page, the terminal and the JSON show what it returns.
 import { measure, type Spread, spread } from '../../bindings/js/cli/rounds.ts';
 import type { OpenEngine } from './engines.ts';
-import type { Subject } from './subjects.ts';
 
-/** What one cell says: milliseconds, a ratio with its spread, a word, or nothing. */
-export type Cell = { ms: Spread } | { ratio: Spread } | string | undefined;
+/** What one cell says: milliseconds, 10^9 steps a second, a ratio with its spread, a word, or nothing. */
+export type Cell = { ms: Spread } | { rate: Spread } | { ratio: Spread } | string | undefined;
 
 export interface Row {
   readonly name: string;
@@ -20,10 +19,13 @@ export interface Section {
   readonly columns: readonly string[];
   /** Column whose ratios the summary is of. */
   readonly judged: number;
-  row(subject: Subject, rounds: number): Promise<readonly Cell[]>;
+  /** What a row is of: models, layers. */
+  readonly what: string;
+  readonly names: readonly string[];
+  row(name: string, rounds: number): Promise<readonly Cell[]>;
 }
 
-/** A section's table as it was measured; `skipped` says why a subject has no row. */
+/** A section's table as it was measured; `skipped` says why a name has no row. */
 export interface Table {
   readonly section: Section;
   readonly rows: Row[];
@@ -60,6 +62,10 @@ export async function timed(
 
 export const milliseconds = (times: readonly number[] | undefined): Cell =>
   times && { ms: spread(times) };
+
+/** Billions of multiply-accumulates in a second. */
+export const rate = (times: readonly number[] | undefined, macs: number): Cell =>
+  times && { rate: spread(times.map((time) => macs / time / 1e6)) };
 
 /** How many times as fast as `theirs` we are, round by round. */
 export const ratio = (

@@ -2,8 +2,9 @@
 import type { Feeds } from '../accuracy/tensor.ts';
 import { eightfold, type Feeds as PublicFeeds } from '../node/support/eightfold.ts';
 import { openOurs, openTheirs } from './engines.ts';
-import { attempt, faster, milliseconds, ratio, type Section, timed } from './section.ts';
-import type { Subject } from './subjects.ts';
+import { inputOf, kLayers, layerModel, macs } from './layers.ts';
+import { attempt, faster, milliseconds, rate, ratio, type Section, timed } from './section.ts';
+import { openSubject, type Subject, subjectNames } from './subjects.ts';
 
 async function feedsOf(subject: Subject): Promise<Feeds> {
   return subject.feeds(await eightfold.inspect(subject.model));
@@ -15,7 +16,10 @@ const float: Section = {
   note: 'One run of the float model. Ratio: how many times as fast as onnxruntime-web Eightfold is.',
   columns: ['Eightfold', 'onnxruntime-web', 'ratio'],
   judged: 2,
-  async row(subject, rounds) {
+  what: 'model',
+  names: subjectNames(),
+  async row(name, rounds) {
+    const subject = openSubject(name);
     const feeds = await feedsOf(subject);
     const engines = [
       await openOurs(subject.model, feeds),
@@ -52,7 +56,10 @@ these two.`,
     'ratio of int8',
   ],
   judged: 4,
-  async row(subject, rounds) {
+  what: 'model',
+  names: subjectNames(),
+  async row(name, rounds) {
+    const subject = openSubject(name);
     const feeds = await feedsOf(subject);
     const qdq = await int8File(subject, feeds, 'qdq');
     const qoperator = await int8File(subject, feeds, 'qoperator');
@@ -74,4 +81,59 @@ these two.`,
   },
 };
 
-export const kSections: readonly Section[] = [float, int8];
+const layers: Section = {
+  key: 'layers',
+  title: 'Layers',
+  note: `Chains of one layer in billions of multiply-accumulates a second, and how many times as fast as onnxruntime-web's
+int8 operators (uint8 activations, int8 weights) each of our forms is; the last column is turbo against its float. What
+the forms promise the kernels: tests/bench/layers.ts.`,
+  columns: [
+    'float',
+    'exact8',
+    'fast8',
+    'turbo',
+    'onnxruntime-web float',
+    'onnxruntime-web int8',
+    'exact8 of int8',
+    'fast8 of int8',
+    'turbo of int8',
+    'turbo of float',
+  ],
+  judged: 8,
+  what: 'layer',
+  names: kLayers.map(({ name }) => name),
+  async row(name, rounds) {
+    const layer = kLayers.find((each) => each.name === name)!;
+    const { dims, count } = inputOf(layer);
+    const bytes = Uint8Array.from({ length: count }, (_, i) => (i * 37) % 256);
+    const integers: Feeds = { x: { type: 'uint8', dims, data: bytes } };
+    const floats: Feeds = {
+      x: { type: 'float32', dims, data: Float32Array.from(bytes, (b) => b / 128 - 1) },
+    };
+    const models = Object.fromEntries(
+      (['float', 'exact8', 'fast8', 'turbo'] as const).map((form) => [
+        form,
+        layerModel(layer, form),
+      ]),
+    );
+    const engines = [
+      await openOurs(models.float!, floats),
+      await openOurs(models.exact8!, integers),
+      await openOurs(models.fast8!, integers),
+      await openOurs(models.turbo!, integers),
+      await attempt(() => openTheirs(models.float!, floats)),
+      await attempt(() => openTheirs(models.exact8!, integers)),
+    ];
+    const [float, exact8, fast8, turbo, theirFloat, theirInt8] = await timed(engines, rounds);
+    const all = [float, exact8, fast8, turbo, theirFloat, theirInt8];
+    return [
+      ...all.map((times) => rate(times, macs(layer))),
+      ratio(theirInt8, exact8),
+      ratio(theirInt8, fast8),
+      ratio(theirInt8, turbo),
+      ratio(theirFloat, turbo),
+    ];
+  },
+};
+
+export const kSections: readonly Section[] = [layers, float, int8];

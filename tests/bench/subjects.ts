@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ModelInfo } from '../../bindings/js/types.ts';
-import { inData, readModel } from '../accuracy/data.ts';
+import { haveData, inData, readModel } from '../accuracy/data.ts';
 import { calibrationFeeds } from '../accuracy/evaluate.ts';
 import { kModels } from '../accuracy/models.ts';
 import type { Feeds } from '../accuracy/tensor.ts';
@@ -47,8 +47,9 @@ function hasTestSet(folder: string): boolean {
   }
 }
 
-/** Names of the models, in order. */
+/** Names of the models, in order; none where the data is absent. */
 export function subjectNames(): string[] {
+  if (!haveData()) return [];
   return readdirSync(join(inData()), { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && hasTestSet(entry.name))
     .map(({ name }) => name)

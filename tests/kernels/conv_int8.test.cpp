@@ -98,7 +98,13 @@ struct Problem {
   }
 };
 
-std::vector<uint8_t> run_dense(const Problem& p, const DenseInt8& kernel) {
+// Whether rows of the kernel may be read where the lines of the input lie.
+bool has_lines(const Problem& p) {
+  const auto& [depth, height, width] = p.shape.window.axes;
+  return p.groups == 1 && depth.trivial() && depth.in == 1 && width.dilation == 1;
+}
+
+std::vector<uint8_t> run_dense(const Problem& p, const DenseInt8& kernel, bool lines = false) {
   std::vector<PackedDense> groups;
   const int64_t columns = p.shape.out_channels / p.groups;
   for (int64_t g = 0; g < p.groups; ++g) {
@@ -113,15 +119,13 @@ std::vector<uint8_t> run_dense(const Problem& p, const DenseInt8& kernel) {
     const auto first = static_cast<size_t>(g * columns);
     weights.bias = std::span(p.bias).subspan(first, static_cast<size_t>(columns));
     weights.scale = std::span(p.scale).subspan(first, static_cast<size_t>(columns));
-    PackedDense packed{&kernel, Buffer::allocate(kernel.packed_bytes(weights.k(), columns)),
-                       weights.k(), columns};
-    kernel.pack(weights, packed.bytes->data());
-    groups.push_back(packed);
+    if (lines) weights.pieces = p.shape.window.height().kernel;
+    groups.push_back(pack_dense_for(kernel, weights));
   }
   std::vector<uint8_t> y(p.expected().size());
   Int8Output out = p.out;
   out.data = y.data();
-  const auto scratch = Buffer::allocate(dense_scratch_bytes(groups[0]));
+  const auto scratch = Buffer::allocate(conv_scratch_bytes(groups, p.shape));
   conv_int8(groups, {p.x.data(), p.x_signed, p.za}, out, p.shape, scratch->data());
   return y;
 }
@@ -160,36 +164,46 @@ void check_all(const std::vector<Case>& cases, Run run) {
 
 }  // namespace
 
+const std::vector<Case> kDenseCases{
+    {"1x1", 2, 24, 17, 1, {}, axis(5, 1), axis(7, 1)},
+    {"1x1 stride 2", 1, 8, 16, 1, {}, axis(5, 1, 2), axis(7, 1, 2)},
+    {"3x3 padded, image channels", 2, 3, 16, 1, {}, axis(9, 3, 2, 1, 1, 1), axis(8, 3, 2, 1, 0, 1)},
+    {"3x3, 16 channels", 1, 16, 24, 1, {}, axis(9, 3, 1, 1, 1, 1), axis(10, 3, 1, 1, 1, 1)},
+    {"3x3 dilated", 1, 5, 9, 1, {}, axis(9, 3, 1, 2, 2, 2), axis(9, 3, 1, 3, 3, 3)},
+    {"pads wider than the kernel", 1, 4, 8, 1, {}, axis(3, 2, 1, 1, 4, 4), axis(3, 3, 1, 1, 5, 5)},
+    {"groups", 2, 12, 18, 3, {}, axis(6, 3, 1, 1, 1, 1), axis(5, 3, 1, 1, 1, 1)},
+    {"1x1 groups", 1, 12, 8, 4, {}, axis(3, 1), axis(4, 1)},
+    {"rank 3", 2, 10, 20, 1, {}, {}, axis(33, 5, 2, 1, 2, 2)},
+    {"rank 5", 1, 6, 7, 1, axis(4, 3, 1, 1, 1, 1), axis(5, 2), axis(6, 3, 2, 1, 1, 1)},
+    {"7x7 stride 2", 1, 3, 10, 1, {}, axis(15, 7, 2, 1, 3, 3), axis(13, 7, 2, 1, 3, 3)},
+};
+
 TEST_CASE("conv_int8: kernels, strides, dilations, pads, groups, ranks", "[kernels][int8]") {
   check_all<DenseInt8>(
-      {
-          {"1x1", 2, 24, 17, 1, {}, axis(5, 1), axis(7, 1)},
-          {"1x1 stride 2", 1, 8, 16, 1, {}, axis(5, 1, 2), axis(7, 1, 2)},
-          {"3x3 padded, image channels",
-           2,
-           3,
-           16,
-           1,
-           {},
-           axis(9, 3, 2, 1, 1, 1),
-           axis(8, 3, 2, 1, 0, 1)},
-          {"3x3, 16 channels", 1, 16, 24, 1, {}, axis(9, 3, 1, 1, 1, 1), axis(10, 3, 1, 1, 1, 1)},
-          {"3x3 dilated", 1, 5, 9, 1, {}, axis(9, 3, 1, 2, 2, 2), axis(9, 3, 1, 3, 3, 3)},
-          {"pads wider than the kernel",
-           1,
-           4,
-           8,
-           1,
-           {},
-           axis(3, 2, 1, 1, 4, 4),
-           axis(3, 3, 1, 1, 5, 5)},
-          {"groups", 2, 12, 18, 3, {}, axis(6, 3, 1, 1, 1, 1), axis(5, 3, 1, 1, 1, 1)},
-          {"1x1 groups", 1, 12, 8, 4, {}, axis(3, 1), axis(4, 1)},
-          {"rank 3", 2, 10, 20, 1, {}, {}, axis(33, 5, 2, 1, 2, 2)},
-          {"rank 5", 1, 6, 7, 1, axis(4, 3, 1, 1, 1, 1), axis(5, 2), axis(6, 3, 2, 1, 1, 1)},
-          {"7x7 stride 2", 1, 3, 10, 1, {}, axis(15, 7, 2, 1, 3, 3), axis(13, 7, 2, 1, 3, 3)},
-      },
-      run_dense);
+      kDenseCases, [](const Problem& p, const DenseInt8& kernel) { return run_dense(p, kernel); });
+}
+
+TEST_CASE("conv_int8: rows of the kernel read from lines", "[kernels][int8]") {
+  std::vector<Case> cases;
+  for (const Case& c : kDenseCases) {
+    if (has_lines(Problem(c, false, false, false))) cases.push_back(c);
+  }
+  REQUIRE(cases.size() > 5);
+  for (int64_t channels : {1, 2, 5, 8}) {  // pieces that end anywhere in a step
+    cases.push_back(
+        {"3x3", 2, channels, 20, 1, {}, axis(7, 3, 1, 1, 1, 1), axis(6, 3, 1, 1, 1, 1)});
+  }
+  cases.push_back({"lines in several bands",
+                   1,
+                   40,
+                   9,
+                   1,
+                   {},
+                   axis(70, 3, 2, 2, 1, 3),
+                   axis(90, 3, 1, 1, 1, 1)});
+  check_all<DenseInt8>(cases, [](const Problem& p, const DenseInt8& kernel) {
+    return run_dense(p, kernel, /*lines=*/true);
+  });
 }
 
 TEST_CASE("depthwise_int8: channels around the group, windows, multipliers", "[kernels][int8]") {

@@ -105,9 +105,24 @@ struct Problem {
     return 0;
   }
 
+  // Every row in two pieces, as a window that is two lines high and one pixel wide.
+  std::vector<uint8_t> run_lines(const DenseInt8& kernel) const {
+    DenseWeights halves = weights;
+    halves.pieces = 2;
+    ConvShape shape{1, k / 2, n, {}};
+    shape.window.axes[1] = {2, 1, 2};
+    shape.window.axes[2] = {m, m, 1};
+    const std::vector<PackedDense> packed{pack_dense_for(kernel, halves)};
+    const auto scratch = Buffer::allocate(conv_scratch_bytes(packed, shape));
+    std::vector<uint8_t> y(static_cast<size_t>(m * n));
+    Int8Output to = out;
+    to.data = y.data();
+    conv_int8(packed, input, to, shape, scratch->data());
+    return y;
+  }
+
   std::vector<uint8_t> run(const DenseInt8& kernel) const {
-    PackedDense packed{&kernel, Buffer::allocate(kernel.packed_bytes(k, n)), k, n};
-    kernel.pack(weights, packed.bytes->data());
+    const PackedDense packed = pack_dense_for(kernel, weights);
     const auto scratch = Buffer::allocate(dense_scratch_bytes(packed));
     std::vector<uint8_t> y(static_cast<size_t>(m * n));
     Int8Output to = out;
@@ -122,6 +137,9 @@ bool fits_and_agrees(const Problem& problem) {
   const DenseInt8& kernel = generic::kDenseDot8<form, Emulated<dot_class>>;
   if (!kernel.fits(problem.weights)) return false;
   REQUIRE(problem.run(kernel) == problem.run(dense_i8_scalar));
+  if (problem.k % 2 == 0) {
+    REQUIRE(problem.run_lines(kernel) == problem.run_lines(dense_i8_scalar));
+  }
   return true;
 }
 

@@ -136,17 +136,22 @@ inline void dot16_tile(const DenseTile& tile, const Sink& sink, const uint8_t* b
     for (int j = 0; j < NV; ++j) acc[i][j] = wasm_v128_load(block + 16 * j);
   }
   const uint8_t* w = block + 32 * NV;
-  for (int64_t pair = (tile.k + 1) / 2; pair > 0; --pair) {
-    v128_t weight[NV];
-    for (int j = 0; j < NV; ++j) weight[j] = wasm_v128_load(w + 16 * j);
-    w += 16 * NV;
-    for (int i = 0; i < MR; ++i) {
-      const v128_t a = wasm_v128_load32_splat(row[i]);
-      row[i] += 4;
-      for (int j = 0; j < NV; ++j) {
-        acc[i][j] = wasm_i32x4_add(acc[i][j], wasm_i32x4_dot_i16x8(weight[j], a));
+  const int64_t pairs = (tile.k + 1) / 2;
+  for (int64_t piece = tile.pieces;;) {
+    for (int64_t pair = pairs; pair > 0; --pair) {
+      v128_t weight[NV];
+      for (int j = 0; j < NV; ++j) weight[j] = wasm_v128_load(w + 16 * j);
+      w += 16 * NV;
+      for (int i = 0; i < MR; ++i) {
+        const v128_t a = wasm_v128_load32_splat(row[i]);
+        row[i] += 4;
+        for (int j = 0; j < NV; ++j) {
+          acc[i][j] = wasm_i32x4_add(acc[i][j], wasm_i32x4_dot_i16x8(weight[j], a));
+        }
       }
     }
+    if (--piece == 0) break;
+    for (int i = 0; i < MR; ++i) row[i] += tile.piece_step - static_cast<size_t>(4 * pairs);
   }
   auto* out = static_cast<uint8_t*>(tile.out.data);
   for (int i = 0; i < MR; ++i) {
@@ -155,21 +160,27 @@ inline void dot16_tile(const DenseTile& tile, const Sink& sink, const uint8_t* b
   }
 }
 
+// All rows of a tile, MR at a time; the last MR overlap the ones before.
+template <int MR, int NV, class Sink>
+void dot16_rows(const DenseTile& tile, const Sink& sink, const uint8_t* block, int64_t n) {
+  int64_t m = 0;
+  if (tile.m >= MR) {
+    for (; m < tile.m; m += MR) {
+      m = std::min(m, tile.m - MR);
+      dot16_tile<MR, NV>(tile, sink, block, m, n);
+    }
+  }
+  for (; m < tile.m; ++m) dot16_tile<1, NV>(tile, sink, block, m, n);
+}
+
 template <class Sink>
 void dot16_run_as(const DenseTile& tile) {
   const Sink sink(tile.out);
   const uint8_t* block = tile.packed;
   for (int64_t n = 0; n < tile.n; n += 16) {
     const int64_t columns = dot16_block_columns(tile.n - n);
-    int64_t m = 0;
-    if (columns == 16) {
-      for (; m + 2 <= tile.m; m += 2) dot16_tile<2, 4>(tile, sink, block, m, n);
-      if (m < tile.m) dot16_tile<1, 4>(tile, sink, block, m, n);
-    } else {
-      for (; m + 4 <= tile.m; m += 4) dot16_tile<4, 2>(tile, sink, block, m, n);
-      for (; m < tile.m; ++m) dot16_tile<1, 2>(tile, sink, block, m, n);
-    }
-    block += dot16_block_bytes(tile.k, columns);
+    columns == 16 ? dot16_rows<2, 4>(tile, sink, block, n) : dot16_rows<4, 2>(tile, sink, block, n);
+    block += dot16_block_bytes(tile.k * tile.pieces, columns);
   }
 }
 

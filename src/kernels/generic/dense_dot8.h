@@ -194,18 +194,23 @@ inline void dot8_tile(const DenseTile& tile, const Sink& sink, const uint8_t* bl
   const v128_t ones = wasm_i16x8_splat(1);
   const uint8_t* w = scale + 16 * vectors;
   const size_t step = static_cast<size_t>(16 * vectors);
-  for (int64_t k = dot8_padded<form>(tile.k); k > 0; k -= 4 * kGroups) {
-    v128_t weight[kGroups][NV];
-    for (int g = 0; g < kGroups; ++g) {
-      for (int j = 0; j < NV; ++j) weight[g][j] = wasm_v128_load(w + 16 * j);
-      w += step;
+  const int64_t padded = dot8_padded<form>(tile.k);
+  for (int64_t piece = tile.pieces;;) {
+    for (int64_t k = padded; k > 0; k -= 4 * kGroups) {
+      v128_t weight[kGroups][NV];
+      for (int g = 0; g < kGroups; ++g) {
+        for (int j = 0; j < NV; ++j) weight[g][j] = wasm_v128_load(w + 16 * j);
+        w += step;
+      }
+      for (int i = 0; i < MR; ++i) {
+        v128_t a[kGroups];
+        for (int g = 0; g < kGroups; ++g) a[g] = wasm_v128_load32_splat(row[i] + 4 * g);
+        row[i] += 4 * kGroups;
+        dot8_step<form, Dot, NV>(acc[i], weight, a, ones);
+      }
     }
-    for (int i = 0; i < MR; ++i) {
-      v128_t a[kGroups];
-      for (int g = 0; g < kGroups; ++g) a[g] = wasm_v128_load32_splat(row[i] + 4 * g);
-      row[i] += 4 * kGroups;
-      dot8_step<form, Dot, NV>(acc[i], weight, a, ones);
-    }
+    if (--piece == 0) break;
+    for (int i = 0; i < MR; ++i) row[i] += tile.piece_step - static_cast<size_t>(padded);
   }
   auto* out = static_cast<uint8_t*>(tile.out.data);
   for (int i = 0; i < MR; ++i) {
@@ -214,14 +219,19 @@ inline void dot8_tile(const DenseTile& tile, const Sink& sink, const uint8_t* bl
   }
 }
 
-// All rows of a tile against 4 * NV columns, MR rows at a time.
+// All rows of a tile against 4 * NV columns, MR rows at a time; the last MR overlap the ones
+// before.
 template <Dot8 form, class Dot, int MR, int NV, class Sink>
-int64_t dot8_rows(const DenseTile& tile, const Sink& sink, const uint8_t* block, int vectors,
-                  int vector, int64_t m, int64_t n) {
-  for (; m + MR <= tile.m; m += MR) {
-    dot8_tile<form, Dot, MR, NV>(tile, sink, block, vectors, vector, m, n);
+void dot8_rows(const DenseTile& tile, const Sink& sink, const uint8_t* block, int vectors,
+               int vector, int64_t n) {
+  int64_t m = 0;
+  if (tile.m >= MR) {
+    for (; m < tile.m; m += MR) {
+      m = std::min(m, tile.m - MR);
+      dot8_tile<form, Dot, MR, NV>(tile, sink, block, vectors, vector, m, n);
+    }
   }
-  return m;
+  for (; m < tile.m; ++m) dot8_tile<form, Dot, 1, NV>(tile, sink, block, vectors, vector, m, n);
 }
 
 template <Dot8 form, class Dot, class Sink>
@@ -230,20 +240,17 @@ void dot8_run_as(const DenseTile& tile) {
   const uint8_t* block = tile.packed;
   for (int64_t n = 0; n < tile.n; n += 16) {
     const int64_t columns = dot16_block_columns(tile.n - n);
-    int64_t m = 0;
     if (columns == 8) {
-      m = dot8_rows<form, Dot, 4, 2>(tile, sink, block, 2, 0, m, n);
-      dot8_rows<form, Dot, 1, 2>(tile, sink, block, 2, 0, m, n);
+      dot8_rows<form, Dot, 4, 2>(tile, sink, block, 2, 0, n);
+    } else if (tile.m == 1) {
+      dot8_rows<form, Dot, 1, 4>(tile, sink, block, 4, 0, n);
+    } else if constexpr (form == Dot8::kQuads) {
+      dot8_rows<form, Dot, 4, 2>(tile, sink, block, 4, 0, n);
+      dot8_rows<form, Dot, 4, 2>(tile, sink, block, 4, 2, n + 8);
     } else {
-      if constexpr (form == Dot8::kQuads) {
-        dot8_rows<form, Dot, 4, 2>(tile, sink, block, 4, 0, 0, n);
-        m = dot8_rows<form, Dot, 4, 2>(tile, sink, block, 4, 2, 0, n + 8);
-      } else {
-        m = dot8_rows<form, Dot, 2, 4>(tile, sink, block, 4, 0, 0, n);
-      }
-      dot8_rows<form, Dot, 1, 4>(tile, sink, block, 4, 0, m, n);
+      dot8_rows<form, Dot, 2, 4>(tile, sink, block, 4, 0, n);
     }
-    block += dot8_block_bytes<form>(tile.k, columns);
+    block += dot8_block_bytes<form>(tile.k * tile.pieces, columns);
   }
 }
 
@@ -261,6 +268,7 @@ template <Dot8 form, class Dot>
 inline constexpr DenseInt8 kDenseDot8{.fits = dot8_fits<form, Dot>,
                                       .packed_bytes = dot8_packed_bytes<form>,
                                       .pack = dot8_pack<form, Dot>,
+                                      .step = 4 * kDot8Groups<form>,
                                       .element_bytes = 1,
                                       .row_bytes = dot8_row_bytes<form>,
                                       .load = dot8_load<form, Dot>,

@@ -50,9 +50,12 @@ inline void dense_scalar_run(const DenseTile& tile) {
     const auto* row =
         reinterpret_cast<const int16_t*>(tile.rows + static_cast<size_t>(m) * tile.stride);
     for (int64_t n = 0; n < tile.n; ++n) {
-      const int16_t* column = columns + n * tile.k;
+      const int16_t* column = columns + n * tile.k * tile.pieces;
       int32_t acc = bias[n];
-      for (int64_t k = 0; k < tile.k; ++k) acc = add_product(acc, row[k], column[k]);
+      for (int64_t p = 0; p < tile.pieces; ++p, column += tile.k) {
+        const int16_t* piece = row + static_cast<size_t>(p) * tile.piece_step / sizeof(int16_t);
+        for (int64_t k = 0; k < tile.k; ++k) acc = add_product(acc, piece[k], column[k]);
+      }
       store_sum(acc, scale[n], tile.out, m * tile.ldc + n);
     }
   }

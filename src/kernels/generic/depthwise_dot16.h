@@ -101,22 +101,24 @@ void store_pair(v128_t top, v128_t bottom, uint8_t* line) {
   wasm_v128_store(line + 48, widen_high<is_signed>(high));
 }
 
-// One input row as the fill reads it: a missing one repeats 16 bytes of zero point.
+// One input row as the fill reads it: a missing one repeats 16 bytes of zero point. Sixteen bytes
+// may be read from its first `readable` pixels.
 struct FillRow {
   const uint8_t* at;
   int64_t step;
-  bool missing() const { return step == 0; }
+  int64_t readable;
 };
 
 // `pixels` columns of a pair of rows; `step` bytes between columns of the line buffer.
 template <bool is_signed, bool direct>
 void fill_columns(const DepthwiseRow& call, int64_t start, FillRow top, FillRow bottom,
                   int64_t pixels, uint8_t* line, size_t step) {
-  const auto read = [&](const FillRow& row) {
-    return direct || row.missing() ? wasm_v128_load(row.at) : gather_channels(call, row.at, start);
+  const auto read = [&](const FillRow& row, int64_t x) {
+    const bool whole = direct || x < row.readable;
+    return whole ? wasm_v128_load(row.at) : gather_channels(call, row.at, start);
   };
   for (int64_t x = 0; x < pixels; ++x, line += step) {
-    store_pair<is_signed>(read(top), read(bottom), line);
+    store_pair<is_signed>(read(top, x), read(bottom, x), line);
     top.at += top.step;
     bottom.at += bottom.step;
   }
@@ -135,7 +137,11 @@ void fill_pair(const DepthwiseRow& call, int64_t start, int64_t pair, uint8_t* l
   for (int64_t r = 0; r < 2; ++r) {
     const int64_t at = 2 * pair + r;
     const uint8_t* row = at < call.row_count ? call.rows[at] : nullptr;
-    rows[r] = row ? FillRow{direct ? row + start : row, call.in_channels} : FillRow{blank, 0};
+    // With fewer than 16 channels the next pixel's come along: not near the end of the row.
+    const int64_t bytes = call.width.in * call.in_channels - 16;
+    const int64_t readable = call.multiplier == 1 && bytes >= 0 ? bytes / call.in_channels + 1 : 0;
+    rows[r] = row ? FillRow{direct ? row + start : row, call.in_channels, readable}
+                  : FillRow{blank, 0, columns};
   }
   uint8_t* out = line + static_cast<size_t>(pair) * 64;
   const v128_t zero = wasm_i16x8_splat(static_cast<int16_t>(call.zero_point));

@@ -10,6 +10,7 @@ namespace eightfold {
 const DenseInt8 dense_i8_scalar{.fits = nullptr,
                                 .packed_bytes = generic::dense_scalar_bytes,
                                 .pack = generic::dense_scalar_pack,
+                                .step = 1,
                                 .element_bytes = 2,
                                 .row_bytes = generic::int16_row_bytes,
                                 .load = generic::load_int16_scalar,

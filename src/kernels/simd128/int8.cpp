@@ -10,6 +10,7 @@ namespace eightfold {
 const DenseInt8 dense_i8_simd128{.fits = nullptr,
                                  .packed_bytes = generic::dot16_packed_bytes,
                                  .pack = generic::dot16_pack,
+                                 .step = 2,
                                  .element_bytes = 2,
                                  .row_bytes = generic::int16_row_bytes,
                                  .load = generic::load_int16_simd,

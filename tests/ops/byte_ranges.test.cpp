@@ -1,6 +1,6 @@
 // Ranges of 8-bit values: from clamps, constants and ops that keep them; whole where nothing is
 // known.
-#include "runtime/byte_ranges.h"
+#include "ops/byte_ranges.h"
 
 #include <catch_amalgamated.hpp>
 
@@ -12,13 +12,13 @@ namespace {
 
 // The range of the only input of the last node, a Relu.
 ByteRange range_before_last(Graph graph) {
-  const PreparedGraph prepared(std::move(graph));
-  ByteRanges ranges(prepared);
+  infer_types(graph);
+  ByteRanges ranges(graph, [&](ValueId id) { return graph.constant(id); });
   ByteRange last;
-  for (NodeId id : prepared.graph.nodes()) {
-    const Node& node = prepared.graph.node(id);
+  for (NodeId id : graph.nodes()) {
+    const Node& node = graph.node(id);
     last = ranges.of_inputs(node)[0];
-    ranges.visit(*prepared.nodes[static_cast<size_t>(id)].op, node);
+    ranges.visit(*find_op(graph, node), node);
   }
   return last;
 }

@@ -6,17 +6,20 @@
 //   all else                             the whole range
 #pragma once
 
+#include <functional>
 #include <map>
 #include <vector>
 
 #include "ops/op.h"
-#include "runtime/prepared_graph.h"
 
 namespace eightfold {
 
 class ByteRanges {
  public:
-  explicit ByteRanges(const PreparedGraph& prepared) : prepared_(prepared) {}
+  // The constant that a value is, or null.
+  using Constants = std::function<const Tensor*(ValueId)>;
+  ByteRanges(const Graph& graph, Constants constants)
+      : graph_(graph), constants_(std::move(constants)) {}
 
   // Nodes in topological order.
   void visit(const OpDef& op, const Node& node);
@@ -25,7 +28,8 @@ class ByteRanges {
  private:
   ByteRange of(ValueId value) const;
 
-  const PreparedGraph& prepared_;
+  const Graph& graph_;
+  Constants constants_;
   std::map<ValueId, ByteRange> known_;
 };
 

@@ -1,5 +1,5 @@
 // See byte_ranges.h.
-#include "runtime/byte_ranges.h"
+#include "ops/byte_ranges.h"
 
 #include <algorithm>
 
@@ -34,8 +34,8 @@ ByteRange range_of(const Tensor& tensor) {
 
 ByteRange ByteRanges::of(ValueId value) const {
   if (const auto found = known_.find(value); found != known_.end()) return found->second;
-  if (const Tensor* constant = prepared_.constant(value)) return range_of(*constant);
-  return whole(prepared_.graph.value(value).type.dtype);
+  if (const Tensor* constant = constants_(value)) return range_of(*constant);
+  return whole(graph_.value(value).type.dtype);
 }
 
 std::vector<ByteRange> ByteRanges::of_inputs(const Node& node) const {
@@ -47,7 +47,7 @@ std::vector<ByteRange> ByteRanges::of_inputs(const Node& node) const {
 void ByteRanges::visit(const OpDef& op, const Node& node) {
   const ValueId output = node.output(0);
   if (output == kNone) return;
-  const DType dtype = prepared_.graph.value(output).type.dtype;
+  const DType dtype = graph_.value(output).type.dtype;
   if (!is_quantized_int8(dtype)) return;
   ByteRange range = whole(dtype);
   const QuantizedOperands operands = op.form(node).operands;
@@ -56,8 +56,8 @@ void ByteRanges::visit(const OpDef& op, const Node& node) {
     ByteRange inputs{0, 0};
     for (ValueId input : node.inputs()) {
       if (input == kNone) continue;
-      const Tensor* constant = prepared_.constant(input);
-      const DType type = constant ? constant->dtype() : prepared_.graph.value(input).type.dtype;
+      const Tensor* constant = constants_(input);
+      const DType type = constant ? constant->dtype() : graph_.value(input).type.dtype;
       if (type == DType::kUndefined) inputs = whole(dtype);
       if (type == dtype) inputs = hull(inputs, of(input));
     }
