@@ -40,7 +40,7 @@ namespace {
 constexpr int kMaxThreads = 64;
 constexpr int64_t kMinPartCost = 100'000;  // ten microseconds: below them the start shows
 constexpr int64_t kPartsPerThread = 4;     // so that one slow thread is not waited for long
-constexpr int kLooks = 20000;              // some ten microseconds
+constexpr int kLooks = 100'000;            // a tenth of a millisecond or two
 
 thread_local bool inside_part = false;
 

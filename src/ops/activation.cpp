@@ -221,6 +221,7 @@ OpDef activation(std::string_view op_type, void (*run)(RunContext&), QuantizedFo
   row.aliasing = Aliasing::kInPlace;
   row.infer = infer_same;
   row.run = run;
+  row.pointwise = true;
   row.quantized = form;
   row.observation = observation;
   return row;
@@ -250,6 +251,7 @@ OpDef leaky_relu_row() {
 OpDef prelu() {
   OpDef row = activation("PRelu", run_prelu, own_form("QLinearPRelu"));
   row.plan = plan_prelu;
+  row.pointwise = false;
   return row;
 }
 
