@@ -103,9 +103,9 @@ void conv_dense(const GemmTileF32& base, const ConvShape& shape, int64_t group_i
   const int64_t block = block_rows(base.k, pixels);
   const auto kernel = select<GemmFloat32>();
   const size_t scratch_bytes = static_cast<size_t>(block * base.k) * sizeof(float);
-  const Loop loop{pixels, base.k * base.n + 1, 4, reinterpret_cast<uint8_t*>(scratch),
-                  scratch_bytes};
-  parallel_for(loop, [&](const Part& part) {
+  const ParallelLoop loop{pixels, base.k * base.n + 1, 4, reinterpret_cast<uint8_t*>(scratch),
+                          scratch_bytes};
+  parallel_for(loop, [&](const LoopPart& part) {
     auto* columns = reinterpret_cast<float*>(part.scratch);
     GemmTileF32 tile = base;
     tile.a = columns;
@@ -161,8 +161,8 @@ void depthwise_image(const float* packed, const ConvShape& shape, const float* x
   const WindowAxis& height = shape.window.height();
   const WindowAxis& width = shape.window.width();
   const int64_t row_floats = width.out * shape.out_channels;
-  const Loop loop{depth.out * height.out, row_floats * shape.window.taps() + 1};
-  parallel_for(loop, [&](const Part& part) {
+  const ParallelLoop loop{depth.out * height.out, row_floats * shape.window.taps() + 1};
+  parallel_for(loop, [&](const LoopPart& part) {
     const float* rows[kMaxDepthwiseTaps];
     DepthwiseRowF32 row{packed + shape.out_channels,
                         packed,

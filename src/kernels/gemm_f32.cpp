@@ -46,7 +46,7 @@ void pack_dense_f32(const DenseWeightsF32& weights, float* packed) {
 void gemm_f32(const GemmTileF32& rows) {
   const auto kernel = select<GemmFloat32>();
   if (rows.m < kPanelF32) {  // too few to share out: the columns are
-    parallel_for({rows.n, rows.m * rows.k + 1, 4 * kPanelF32}, [&](const Part& part) {
+    parallel_for({rows.n, rows.m * rows.k + 1, 4 * kPanelF32}, [&](const LoopPart& part) {
       GemmTileF32 tile = rows;
       tile.packed += packed_dense_f32(rows.k, part.begin);
       tile.n = part.count();
@@ -56,7 +56,7 @@ void gemm_f32(const GemmTileF32& rows) {
     return;
   }
   const int64_t block = block_rows(rows.k);
-  parallel_for({rows.m, rows.k * rows.n + 1, 4}, [&](const Part& part) {
+  parallel_for({rows.m, rows.k * rows.n + 1, 4}, [&](const LoopPart& part) {
     GemmTileF32 tile = rows;
     for (int64_t first = part.begin; first < part.end; first += block) {
       tile.m = std::min(block, part.end - first);

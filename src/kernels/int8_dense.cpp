@@ -129,13 +129,13 @@ void advance(Position& at, const Window& window) {
 }
 
 // Rows of the product in parts of whole register tiles.
-Loop rows_loop(const PackedDense& weights, int64_t rows, uint8_t* scratch) {
+ParallelLoop rows_loop(const PackedDense& weights, int64_t rows, uint8_t* scratch) {
   return {rows, weights.k * weights.n / 4 + 1, 8, scratch, dense_scratch_bytes(weights)};
 }
 
 // Some pixels of one group of one image.
 void conv_group(const PackedDense& weights, const WindowGather& gather, const Int8Output& output,
-                const ConvShape& shape, int64_t batch, const Part& part) {
+                const ConvShape& shape, int64_t batch, const LoopPart& part) {
   const int64_t pixels = shape.window.out_size();
   const size_t stride = weights.kernel->row_bytes(weights.k);
   const int64_t step = tile_rows(weights);
@@ -227,7 +227,7 @@ size_t dense_scratch_bytes(std::span<const PackedDense> groups) {
 namespace {
 
 void dense_part(const PackedDense& weights, const Int8Input& input, const Int8Output& output,
-                const DenseRows& rows, const Part& part) {
+                const DenseRows& rows, const LoopPart& part) {
   const DenseInt8& kernel = *weights.kernel;
   uint8_t* scratch = part.scratch;
   const bool in_place = kernel.in_place && kernel.in_place(input, weights.k);
@@ -263,8 +263,8 @@ void dense_columns(const PackedDense& weights, const Int8Input& input, const Int
       kernel.load(input, m * rows.lda, weights.k, scratch + static_cast<size_t>(m) * stride);
     }
   }
-  const Loop loop{weights.n, rows.m * weights.k / 4 + 1, kernel.block_columns};
-  parallel_for(loop, [&](const Part& part) {
+  const ParallelLoop loop{weights.n, rows.m * weights.k / 4 + 1, kernel.block_columns};
+  parallel_for(loop, [&](const LoopPart& part) {
     kernel.run({weights.bytes->data() + kernel.packed_bytes(weights.k, part.begin), prepared,
                 stride, rows.m, weights.k, part.count(), at_element(output, part.begin), rows.ldc});
   });
@@ -280,7 +280,7 @@ void dense_rows(const PackedDense& weights, const Int8Input& input, const Int8Ou
     return dense_columns(weights, input, output, rows, scratch);
   }
   parallel_for(rows_loop(weights, rows.m, scratch),
-               [&](const Part& part) { dense_part(weights, input, output, rows, part); });
+               [&](const LoopPart& part) { dense_part(weights, input, output, rows, part); });
 }
 
 size_t conv_scratch_bytes(std::span<const PackedDense> groups, const ConvShape& shape) {
@@ -303,8 +303,9 @@ void conv_int8(std::span<const PackedDense> groups, const Int8Input& input,
       const PackedDense& weights = groups[static_cast<size_t>(g)];
       const WindowGather gather(weights, input, shape, g * in_channels, in_channels);
       const Int8Output to = at_element(output, g * out_channels);
-      parallel_for(rows_loop(weights, shape.window.out_size(), scratch),
-                   [&](const Part& part) { conv_group(weights, gather, to, shape, batch, part); });
+      parallel_for(rows_loop(weights, shape.window.out_size(), scratch), [&](const LoopPart& part) {
+        conv_group(weights, gather, to, shape, batch, part);
+      });
     }
   }
 }

@@ -77,9 +77,9 @@ void depthwise_int8(const PackedDepthwise& weights, const Int8Input& input,
   all.out = output;
   const int64_t row_bytes = window.width().out * shape.out_channels;
   const int64_t height = window.height().out, image_rows = window.depth().out * height;
-  const Loop loop{shape.batch * image_rows, row_bytes * window.taps(), 1, scratch,
-                  depthwise_scratch_bytes(weights, window)};
-  parallel_for(loop, [&](const Part& part) {
+  const ParallelLoop loop{shape.batch * image_rows, row_bytes * window.taps(), 1, scratch,
+                          depthwise_scratch_bytes(weights, window)};
+  parallel_for(loop, [&](const LoopPart& part) {
     std::vector<const uint8_t*> rows;
     DepthwiseRow call = all;
     call.scratch = part.scratch;

@@ -70,10 +70,10 @@ void conv_lines(const PackedDense& weights, const Int8Input& input, const Int8Ou
                 const ConvShape& shape, uint8_t* scratch) {
   const WindowAxis &height = shape.window.height(), &width = shape.window.width();
   const Lines lines(weights, shape);
-  const Loop loop{height.out, width.out * weights.n * weights.row_size() / 4 + 1, 1, scratch,
-                  lines_scratch_bytes(weights, shape)};
+  const ParallelLoop loop{height.out, width.out * weights.n * weights.row_size() / 4 + 1, 1,
+                          scratch, lines_scratch_bytes(weights, shape)};
   for (int64_t batch = 0; batch < shape.batch; ++batch) {
-    parallel_for(loop, [&](const Part& part) {
+    parallel_for(loop, [&](const LoopPart& part) {
       for (int64_t first = part.begin; first < part.end; first += lines.rows) {
         const int64_t rows = std::min(lines.rows, part.end - first);
         const int64_t top = first * height.stride - height.pad;

@@ -17,7 +17,7 @@ int32_t requantize_int8(int32_t acc, float scale, const Int8Output& out) {
 void lookup_int8(const uint8_t table[256], const void* x, int64_t n, void* y) {
   const auto* from = static_cast<const uint8_t*>(x);
   auto* to = static_cast<uint8_t*>(y);
-  parallel_for({n, 3, 8}, [&](const Part& part) {
+  parallel_for({n, 3, 8}, [&](const LoopPart& part) {
     int64_t i = part.begin;
     for (; i + 8 <= part.end; i += 8) {  // one load and one store for eight
       uint64_t bytes, found = 0;

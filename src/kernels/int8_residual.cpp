@@ -60,12 +60,12 @@ void conv_residual_int8(std::span<const PackedDense> groups, const Int8Input& in
   const auto kernel = select<ResidualInt8>();
   // Where blocks cannot be cut, the convolution inside of them is.
   const int64_t grain = window.depth().out > 1 ? height : 1;
-  const Loop loop{height, row_sums * groups[0].row_size() / 4 + 1, grain, scratch,
-                  residual_scratch_bytes(groups, shape)};
+  const ParallelLoop loop{height, row_sums * groups[0].row_size() / 4 + 1, grain, scratch,
+                          residual_scratch_bytes(groups, shape)};
   for (int64_t n = 0; n < shape.batch; ++n) {
     const auto* x = static_cast<const uint8_t*>(input.data) + n * in_image;
     const int64_t image = n * height * row_sums;
-    parallel_for(loop, [&](const Part& part) {
+    parallel_for(loop, [&](const LoopPart& part) {
       auto* sums = reinterpret_cast<float*>(part.scratch + sums_offset(groups, shape));
       Int8Input block_input = input;
       ResidualRunInt8 run{sums, residual.z, residual.scale, 0, output};

@@ -33,8 +33,8 @@ void for_each_window(const uint8_t* x, const PoolShape& shape, uint8_t* scratch,
   const int64_t lines = depth.out * height.out;
   const int64_t image_bytes = shape.window.in_size() * shape.channels;
   const int64_t line_cost = width.out * (shape.channels * shape.window.taps() + 100);
-  const Loop loop{shape.batch * lines, line_cost, 1, scratch, scratch_bytes};
-  parallel_for(loop, [&](const Part& part) {
+  const ParallelLoop loop{shape.batch * lines, line_cost, 1, scratch, scratch_bytes};
+  parallel_for(loop, [&](const LoopPart& part) {
     std::vector<const uint8_t*> taps;
     for (int64_t line = part.begin; line < part.end; ++line) {
       const uint8_t* image = x + line / lines * image_bytes;

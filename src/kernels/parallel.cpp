@@ -64,7 +64,7 @@ class Pool {
   }
 
   // False when another thread's loop has the workers.
-  bool run(const Loop& loop, int64_t part_steps, PartBody body, const void* context) {
+  bool run(const ParallelLoop& loop, int64_t part_steps, PartBody body, const void* context) {
     const std::unique_lock hold(callers_, std::try_to_lock);
     if (!hold) return false;
     for (std::shared_ptr<Buffer>& scratch : scratch_) {
@@ -154,7 +154,7 @@ class Pool {
   std::atomic<int> threads_{1};
 
   // The loop; written while it is closed and nobody is inside.
-  const Loop* loop_ = nullptr;
+  const ParallelLoop* loop_ = nullptr;
   int64_t part_steps_ = 0;
   PartBody body_ = nullptr;
   const void* context_ = nullptr;
@@ -176,7 +176,7 @@ Pool& pool() {
 }
 
 // Steps of one part; all of them where cutting does not pay.
-int64_t steps_per_part(const Loop& loop, int threads) {
+int64_t steps_per_part(const ParallelLoop& loop, int threads) {
   const int64_t least = (kMinPartCost + loop.cost - 1) / std::max<int64_t>(loop.cost, 1);
   const int64_t fair = (loop.count + threads - 1) / threads;
   const int64_t fine = (fair + kPartsPerThread - 1) / kPartsPerThread;
@@ -195,7 +195,7 @@ void set_threads(int count) {
   if (count != thread_count()) pool().resize(count);
 }
 
-void run_loop(const Loop& loop, PartBody run, const void* body) {
+void run_loop(const ParallelLoop& loop, PartBody run, const void* body) {
   if (loop.count <= 0) return;
   const int threads = inside_part ? 1 : thread_count();
   if (threads > 1 && loop.count * loop.cost >= 2 * kMinPartCost) {
@@ -213,7 +213,7 @@ void set_threads(int count) {
   if (count != 1) refuse(count, "this build runs on one thread");
 }
 
-void run_loop(const Loop& loop, PartBody run, const void* body) {
+void run_loop(const ParallelLoop& loop, PartBody run, const void* body) {
   if (loop.count > 0) run(body, {0, loop.count, loop.scratch});
 }
 

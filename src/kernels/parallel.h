@@ -12,13 +12,13 @@
 namespace eightfold {
 
 // Steps [begin, end) of a loop, and scratch that no other part uses meanwhile.
-struct Part {
+struct LoopPart {
   int64_t begin, end;
   uint8_t* scratch;
   int64_t count() const { return end - begin; }
 };
 
-struct Loop {
+struct ParallelLoop {
   int64_t count = 0;           // steps
   int64_t cost = 1;            // of one step, in tenths of a nanosecond, roughly
   int64_t grain = 1;           // parts begin at multiples of it
@@ -31,15 +31,16 @@ struct Loop {
 int thread_count();
 void set_threads(int count);
 
-using PartBody = void (*)(const void* body, const Part& part);
-void run_loop(const Loop& loop, PartBody run, const void* body);
+using PartBody = void (*)(const void* body, const LoopPart& part);
+void run_loop(const ParallelLoop& loop, PartBody run, const void* body);
 
 // body(part) for parts that cover the loop. Loops inside of a part, and loops that are not worth
 // the cutting, are one part. What a body throws is thrown here when all have ended.
 template <class Body>
-void parallel_for(const Loop& loop, const Body& body) {
+void parallel_for(const ParallelLoop& loop, const Body& body) {
   run_loop(
-      loop, [](const void* to, const Part& part) { (*static_cast<const Body*>(to))(part); }, &body);
+      loop, [](const void* to, const LoopPart& part) { (*static_cast<const Body*>(to))(part); },
+      &body);
 }
 
 }  // namespace eightfold

@@ -72,8 +72,8 @@ void for_each_pixel(const float* x, const PoolShape& shape, float* y, Visit visi
   const Window& window = shape.window;
   const int64_t width = window.width().out, height = window.height().out;
   const int64_t lines = window.depth().out * height, line_floats = width * shape.channels;
-  const Loop loop{shape.batch * lines, line_floats * window.taps() + 1};
-  parallel_for(loop, [&](const Part& part) {
+  const ParallelLoop loop{shape.batch * lines, line_floats * window.taps() + 1};
+  parallel_for(loop, [&](const LoopPart& part) {
     for (int64_t line = part.begin; line < part.end; ++line) {
       const float* image = x + line / lines * window.in_size() * shape.channels;
       float* to = y + line * line_floats;

@@ -192,8 +192,8 @@ void run_prelu(RunContext& context) {
   const auto* x = context.inputs[0].as<float>();
   const auto* slope = context.inputs[1].as<float>();
   auto* y = context.outputs[0].as<float>();
-  const int64_t n = plan.row_size(), step = plan.row_stride(1);
-  plan.for_each_row([&](int64_t at, const int64_t* from) {
+  const int64_t step = plan.row_stride(1);
+  plan.for_each_piece(4, [&](int64_t at, const int64_t* from, int64_t n) {
     prelu_row(x + from[0], slope + from[1], step, y + at, n);
   });
 }

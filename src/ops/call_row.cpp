@@ -132,7 +132,7 @@ std::vector<TensorView> wide_views(const OpDef& op, std::span<const TensorView> 
 }
 
 // Elements [part.begin, part.end) of a view, which need not be of one shape or layout.
-TensorView stretch(const TensorView& view, const Part& part) {
+TensorView stretch(const TensorView& view, const LoopPart& part) {
   const int64_t bytes = dtype_bits(view.dtype) / 8;
   auto* data = static_cast<uint8_t*>(view.data) + part.begin * bytes;
   return {view.dtype, Layout::kPlain, Shape{part.count()}, data};
@@ -142,7 +142,7 @@ TensorView stretch(const TensorView& view, const Part& part) {
 void run_stretches(const OpDef& op, RunContext& context) {
   constexpr int64_t kCost = 4;  // of the cheapest functions, in vectors
   const int64_t n = context.outputs[0].size();
-  parallel_for({n, kCost, 64}, [&](const Part& part) {
+  parallel_for({n, kCost, 64}, [&](const LoopPart& part) {
     if (part.count() == n) return op.run(context);
     std::vector<TensorView> inputs(context.inputs.begin(), context.inputs.end());
     inputs[0] = stretch(inputs[0], part);

@@ -4,7 +4,6 @@
 
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
-#include "kernels/parallel.h"
 #include "ops/broadcast.h"
 #include "ops/qlinear_rows.h"
 #include "ops/quantized_operands.h"
@@ -54,20 +53,11 @@ OpState plan_binary(PlanContext& context) {
 // meets a plain operand of lower rank: that one is walked element by element.
 void run_row(const BinaryPlan& plan, BinaryInt8 call) {
   const int64_t a_stride = call.a_stride, b_stride = call.b_stride;
+  if (a_stride <= 1 && b_stride <= 1) return plan.run(call);
   const auto* a = static_cast<const uint8_t*>(call.a);
   const auto* b = static_cast<const uint8_t*>(call.b);
   auto* y = static_cast<uint8_t*>(call.y);
   const int64_t n = call.n;
-  if (a_stride <= 1 && b_stride <= 1) {
-    return parallel_for({n, 5, 16}, [&](const Part& part) {
-      BinaryInt8 some = call;
-      some.a = a + part.begin * a_stride;
-      some.b = b + part.begin * b_stride;
-      some.y = y + part.begin;
-      some.n = part.count();
-      plan.run(some);
-    });
-  }
   call.a_stride = call.b_stride = 0;
   call.n = 1;
   for (int64_t i = 0; i < n; ++i) {
@@ -83,12 +73,12 @@ void run_binary(RunContext& context) {
   const auto* a = context.inputs[kA].as<uint8_t>();
   const auto* b = context.inputs[kB].as<uint8_t>();
   auto* y = context.outputs[0].as<uint8_t>();
-  BinaryInt8 call = plan.call;
-  call.n = plan.broadcast.row_size();
-  plan.broadcast.for_each_row([&](int64_t out, const int64_t* offsets) {
+  plan.broadcast.for_each_piece(5, [&](int64_t out, const int64_t* offsets, int64_t n) {
+    BinaryInt8 call = plan.call;
     call.a = a + offsets[0];
     call.b = b + offsets[1];
     call.y = y + out;
+    call.n = n;
     run_row(plan, call);
   });
 }

@@ -189,7 +189,7 @@ void run_quantize(RunContext& context) {
       case DType::kInt4: return quantize_nibbles(x + at, n, scale, zero, y, at);
       default: break;
     }
-    parallel_for({n, 5, 16}, [&](const Part& part) {
+    parallel_for({n, 5, 16}, [&](const LoopPart& part) {
       const int64_t first = at + part.begin;
       Int8Output some = bytes;
       some.data = y.as<uint8_t>() + first;
@@ -232,7 +232,7 @@ void run_dequantize(RunContext& context) {
   const auto dequantize_bytes = select<DequantizeInt8>()->run;
   for_each_run(context, [&](int64_t at, int64_t n, float scale, int32_t zero) {
     if (is_quantized_int8(x.dtype)) {
-      return parallel_for({n, 5, 16}, [&](const Part& part) {
+      return parallel_for({n, 5, 16}, [&](const LoopPart& part) {
         const int64_t first = at + part.begin;
         dequantize_bytes({x.as<uint8_t>() + first, x.dtype == DType::kInt8, zero}, part.count(),
                          scale, y + first);

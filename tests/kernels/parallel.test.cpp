@@ -27,7 +27,7 @@ TEST_CASE("parallel_for covers every step once, in parts that begin at the grain
           INFO(threads << " threads, " << count << " steps, grain " << grain << ", cost " << cost);
           std::vector<std::atomic<int>> visits(static_cast<size_t>(count));
           std::atomic<int> wrong = 0;
-          parallel_for({count, cost, grain}, [&](const Part& part) {
+          parallel_for({count, cost, grain}, [&](const LoopPart& part) {
             if (part.begin % grain != 0 || part.begin >= part.end) ++wrong;
             for (int64_t i = part.begin; i < part.end; ++i) ++visits[static_cast<size_t>(i)];
           });
@@ -46,7 +46,7 @@ TEST_CASE("parts that run at the same time have scratch of their own", "[kernels
     std::vector<uint8_t> own(kBytes);
     for (int round = 0; round < 20; ++round) {
       std::atomic<int> spoiled = 0;
-      parallel_for({64, kCostly, 1, own.data(), kBytes}, [&](const Part& part) {
+      parallel_for({64, kCostly, 1, own.data(), kBytes}, [&](const LoopPart& part) {
         const auto mark = static_cast<uint8_t>(part.begin + 1);
         std::fill_n(part.scratch, kBytes, mark);
         spoiled += static_cast<int>(std::count_if(part.scratch, part.scratch + kBytes,
@@ -63,13 +63,13 @@ TEST_CASE("what a part throws reaches the caller, and the next loop runs", "[ker
     for (int64_t culprit : {0, 50, 99}) {
       INFO(threads << " threads, step " << culprit);
       const auto run = [&] {
-        parallel_for({100, kCostly}, [&](const Part& part) {
+        parallel_for({100, kCostly}, [&](const LoopPart& part) {
           if (part.begin <= culprit && culprit < part.end) throw std::out_of_range("found");
         });
       };
       CHECK_THROWS_AS(run(), std::out_of_range);
       std::atomic<int64_t> sum = 0;
-      parallel_for({100, kCostly}, [&](const Part& part) { sum += part.count(); });
+      parallel_for({100, kCostly}, [&](const LoopPart& part) { sum += part.count(); });
       CHECK(sum == 100);
     }
   }
@@ -79,10 +79,10 @@ TEST_CASE("a loop inside of a part is one part, with the scratch it is given", "
   for (int threads : thread_counts()) {
     const Threads set(threads);
     std::atomic<int> inner_parts = 0, elsewhere = 0;
-    parallel_for({16, kCostly}, [&](const Part& part) {
+    parallel_for({16, kCostly}, [&](const LoopPart& part) {
       if (part.count() == 16) return;  // the one thread of the caller
       uint8_t mine = 0;
-      parallel_for({1000, kCostly, 1, &mine, 1}, [&](const Part& inner) {
+      parallel_for({1000, kCostly, 1, &mine, 1}, [&](const LoopPart& inner) {
         ++inner_parts;
         if (inner.count() != 1000 || inner.scratch != &mine) ++elsewhere;
       });
