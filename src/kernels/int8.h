@@ -144,6 +144,7 @@ struct DepthwiseWeights {
   int64_t channels = 0, taps = 0;  // output channels
   std::span<const int32_t> zero_point, bias;
   std::span<const float> scale;
+  ActivationRange activations;
   int32_t at(int64_t channel, int64_t tap) const;  // w - zw
 };
 
@@ -162,6 +163,8 @@ struct DepthwiseRow {
 };
 
 struct DepthwiseInt8 {
+  // Exact for these; null: for all.
+  bool (*fits)(const DepthwiseWeights& weights, int64_t width_taps);
   size_t (*packed_bytes)(int64_t channels, int64_t row_count, int64_t width_taps);
   // taps = row_count * width_taps, the width fastest.
   void (*pack)(const DepthwiseWeights& weights, int64_t width_taps, uint8_t* packed);

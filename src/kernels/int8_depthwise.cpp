@@ -49,7 +49,10 @@ PackedDepthwise pack_depthwise(const DepthwiseWeights& weights, int64_t width_ta
   same_sums.n_stride = weights.taps;
   same_sums.zero_point = weights.zero_point;
   check_dense_limit(same_sums);
-  PackedDepthwise packed{select<DepthwiseInt8>().kernel, nullptr, weights.channels};
+  const auto fits = [&](const DepthwiseInt8& kernel) {
+    return !kernel.fits || kernel.fits(weights, width_taps);
+  };
+  PackedDepthwise packed{select<DepthwiseInt8>(fits).kernel, nullptr, weights.channels};
   const int64_t row_count = weights.taps / width_taps;
   packed.bytes =
       Buffer::allocate(packed.kernel->packed_bytes(weights.channels, row_count, width_taps));

@@ -103,6 +103,7 @@ PackedDepthwise pack_channels(const ConvWeights& conv) {
   depthwise.zero_point = conv.zero_point;
   depthwise.bias = conv.bias;
   depthwise.scale = conv.scale;
+  depthwise.activations = conv.activations;
   return pack_depthwise(depthwise, conv.weight.shape().back());
 }
 

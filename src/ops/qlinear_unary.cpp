@@ -47,15 +47,16 @@ void infer_unary(InferContext& context) {
 std::vector<OpDef> qlinear_unary_rows() {
   std::vector<OpDef> rows;
   for (std::string_view op : {"QLinearLeakyRelu", "QLinearSigmoid"}) {
-    rows.push_back({.domain = kMicrosoftDomain,
-                    .op_type = op,
-                    .inputs = {Role::kActivation, Role::kParameter},
-                    .layout = LayoutRule::kFollow,
-                    .aliasing = Aliasing::kInPlace,
-                    .infer = infer_unary,
-                    .plan = plan_unary,
-                    .run = run_unary,
-                    .needs_constant = needs_parameters});
+    std::ranges::move(with_twin({.domain = kMicrosoftDomain,
+                                 .op_type = op,
+                                 .inputs = {Role::kActivation, Role::kParameter},
+                                 .layout = LayoutRule::kFollow,
+                                 .aliasing = Aliasing::kInPlace,
+                                 .infer = infer_unary,
+                                 .plan = plan_unary,
+                                 .run = run_unary,
+                                 .needs_constant = needs_parameters}),
+                      std::back_inserter(rows));
   }
   return rows;
 }

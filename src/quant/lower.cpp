@@ -32,8 +32,8 @@ class Lowering {
       if (graph_.alive(id)) visit(id);
     }
     drop_round_trips(graph_);
-    absorb_clips(graph_);
     graph_.remove_dead_nodes();
+    absorb_clips(graph_);
     drop_unused_constants(graph_);
     update_imports(graph_);
     graph_.stage = Stage::kLowered;

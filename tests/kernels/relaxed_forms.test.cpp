@@ -2,7 +2,7 @@
 // fits, its bytes are those of the scalar kernel; where it must not be used, it says so.
 #include <catch_amalgamated.hpp>
 
-#include "kernels/generic/dense_dot8.h"
+#include "kernels/generic/depthwise_dot8.h"
 #include "support/kernel_rows.h"
 
 using namespace eightfold;
@@ -187,6 +187,88 @@ TEST_CASE("relaxed forms: exact wherever they say they fit, in the four classes"
   CHECK(classes<Dot8::kPairs>(false, 127, Weights::kAny) == "1111");
   CHECK(classes<Dot8::kQuads>(false, 127, Weights::kAny) == "0000");
   CHECK(classes<Dot8::kQuads>(false, 127, Weights::kSeven) == "1111");
+}
+
+namespace {
+
+// A depthwise window over [height][width][channels], against the scalar kernel.
+struct DepthwiseProblem {
+  std::vector<uint8_t> x;
+  std::vector<int8_t> w;
+  std::vector<int32_t> bias;
+  std::vector<float> scale;
+  DepthwiseWeights weights;
+  Int8Input input;
+  ConvShape shape;
+
+  DepthwiseProblem(int64_t channels, int64_t kernel, bool is_signed, int largest, int most) {
+    std::minstd_rand random(static_cast<unsigned>(channels * 7 + kernel));
+    shape = {1, channels, channels, {}};
+    shape.window.axes[1] = shape.window.axes[2] = {7, 7, kernel, 1, 1, kernel / 2, kernel / 2};
+    for (int64_t i = 0; i < 49 * channels; ++i) {
+      const int a = random() % 3 ? static_cast<int>(random() % (largest + 1)) : largest;
+      x.push_back(static_cast<uint8_t>(is_signed ? a - 128 : a));
+    }
+    for (int64_t i = 0; i < channels * kernel * kernel; ++i) {
+      const int w_i = random() % 2 ? most : static_cast<int>(random() % (2 * most + 1)) - most;
+      w.push_back(static_cast<int8_t>(w_i));
+    }
+    bias.assign(static_cast<size_t>(channels), 1234);
+    scale.assign(static_cast<size_t>(channels), 0.002f);
+    const int32_t zero = largest == 127 ? 64 : is_signed ? -7 : 131;
+    weights = {w.data(), true,
+               channels, kernel * kernel,
+               {},       bias,
+               scale,    {true, is_signed, zero, is_signed ? -128 : 0, is_signed ? 127 : largest}};
+    input = {x.data(), is_signed, zero};
+  }
+
+  std::vector<uint8_t> run(const DepthwiseInt8& kernel) const {
+    const int64_t taps = shape.window.width().kernel;
+    const size_t bytes = kernel.packed_bytes(weights.channels, taps, taps);
+    const PackedDepthwise packed{&kernel, Buffer::allocate(bytes), weights.channels};
+    kernel.pack(weights, taps, packed.bytes->data());
+    std::vector<uint8_t> y(x.size());
+    const auto scratch = Buffer::allocate(depthwise_scratch_bytes(packed, shape.window));
+    depthwise_int8(packed, input, {y.data(), DType::kUint8, 100, 0, 255}, shape, scratch->data());
+    return y;
+  }
+};
+
+template <Dot8 form, DotClass dot_class>
+char depthwise_fits(bool is_signed, int largest, int most) {
+  const DepthwiseInt8& kernel = generic::kDepthwiseDot8<form, Emulated<dot_class>>;
+  char answer = '?';
+  for (int64_t channels : {1, 8, 16, 21, 40}) {
+    for (int64_t taps : {2, 3, 5}) {
+      const DepthwiseProblem problem(channels, taps, is_signed, largest, most);
+      const char now = kernel.fits(problem.weights, taps) ? '1' : '0';
+      if (answer == '?') answer = now;
+      REQUIRE(answer == now);
+      if (now == '1') REQUIRE(problem.run(kernel) == problem.run(depthwise_i8_scalar));
+    }
+  }
+  return answer;
+}
+
+template <Dot8 form>
+std::string depthwise_classes(bool is_signed, int largest, int most) {
+  return {depthwise_fits<form, DotClass::kSaturating>(is_signed, largest, most),
+          depthwise_fits<form, DotClass::kUnsigned>(is_signed, largest, most),
+          depthwise_fits<form, DotClass::kSigned16>(is_signed, largest, most),
+          depthwise_fits<form, DotClass::kSigned>(is_signed, largest, most)};
+}
+
+}  // namespace
+
+TEST_CASE("relaxed forms: depthwise, in the four classes", "[kernels][int8][relaxed]") {
+  for (bool is_signed : {false, true}) {
+    INFO("signed activations: " << is_signed);
+    CHECK(depthwise_classes<Dot8::kFused>(is_signed, 255, 127) == "0111");
+    CHECK(depthwise_classes<Dot8::kPairs>(is_signed, 255, 127) == "0000");
+    CHECK(depthwise_classes<Dot8::kPairs>(is_signed, 255, 64) == "1100");
+  }
+  CHECK(depthwise_classes<Dot8::kPairs>(false, 127, 127) == "1111");
 }
 
 TEST_CASE("relaxed forms: unknown activations or an unknown engine are refused",

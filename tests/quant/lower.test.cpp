@@ -304,13 +304,14 @@ TEST_CASE("a clamp on its own works on integers") {
     const char* name;
     float scale;
     int32_t zero_point;
-    int tables, clips;  // expected nodes
+    int tables;         // expected nodes
+    int64_t clamp_min;  // of the node that takes the clamp in
   };
   // x is 0.01, 100
   const std::vector<Row> rows{
-      {"same parameters", 0.01f, 100, 0, 1},
+      {"same parameters", 0.01f, 100, 0, 100},
       {"other parameters that imply it", 0.02f, 0, 1, 0},
-      {"other parameters", 0.02f, 50, 1, 1},
+      {"other parameters", 0.02f, 50, 1, 50},
   };
   for (const Row& row : rows) {
     DYNAMIC_SECTION(row.name) {
@@ -322,8 +323,11 @@ TEST_CASE("a clamp on its own works on integers") {
       const Graph lowered = lower(quantized);
       INFO(to_text(lowered));
       CHECK(count_ops(lowered, "Relu") == 0);
-      CHECK(count_ops(lowered, "QLinearLeakyRelu", "com.microsoft") == row.tables);
-      CHECK(count_ops(lowered, "Clip") == row.clips);
+      const char* domain = row.clamp_min > 0 ? "eightfold" : "com.microsoft";
+      CHECK(count_ops(lowered, "QLinearLeakyRelu", domain) == row.tables);
+      CHECK(count_ops(lowered, "Clip") == 0);
+      const Node& last = lowered.node(producer_of(lowered, "y_quantized"));
+      CHECK(last.int_attribute("clamp_min", 0) == row.clamp_min);
       check_same_numbers(quantized, lowered, {{"x", noise({2, 40}, -1, 1, 2)}}, 0.0f);
     }
   }

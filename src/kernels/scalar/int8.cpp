@@ -18,7 +18,7 @@ const DenseInt8 dense_i8_scalar{.fits = nullptr,
                                 .in_place = nullptr,
                                 .run = generic::dense_scalar_run};
 const DepthwiseInt8 depthwise_i8_scalar{
-    generic::depthwise_scalar_bytes, generic::depthwise_scalar_pack,
+    nullptr, generic::depthwise_scalar_bytes, generic::depthwise_scalar_pack,
     generic::depthwise_scalar_scratch, generic::depthwise_scalar_run};
 const AddInt8 add_i8_scalar{generic::binary_scalar<generic::BinaryOp::kAdd>};
 const MulInt8 mul_i8_scalar{generic::binary_scalar<generic::BinaryOp::kMul>};

@@ -1,6 +1,6 @@
 // The simd128 rows of the int8 kernels: instantiations only.
 #include "kernels/generic/dense_dot16.h"
-#include "kernels/generic/depthwise_dot16.h"
+#include "kernels/generic/depthwise_dot.h"
 #include "kernels/generic/elementwise_simd.h"
 #include "kernels/generic/lstm_simd.h"
 #include "kernels/kernels.h"
@@ -18,9 +18,7 @@ const DenseInt8 dense_i8_simd128{.fits = nullptr,
                                  .in_place = nullptr,
                                  .run = generic::dot16_run,
                                  .block_columns = 16};
-const DepthwiseInt8 depthwise_i8_simd128{
-    generic::depthwise_dot16_bytes, generic::depthwise_dot16_pack, generic::depthwise_dot16_scratch,
-    generic::depthwise_dot16_run};
+const DepthwiseInt8 depthwise_i8_simd128 = generic::depthwise_kernel<generic::Dot16>(nullptr);
 const AddInt8 add_i8_simd128{generic::binary_simd<generic::BinaryOp::kAdd>};
 const MulInt8 mul_i8_simd128{generic::binary_simd<generic::BinaryOp::kMul>};
 const ResidualInt8 residual_i8_simd128{generic::residual_simd};
