@@ -71,9 +71,9 @@ val node_times(const SessionHandle& session) {
   val list = val::array();
   for (const NodeTime& time : session.worker->times()) {
     val row = val::object();
-    const bool converts = time.node == kNone;  // the layout of a value, between two nodes
+    const bool converts = time.node == kNone;  // a change of layout between two nodes
     row.set("node", converts ? std::string() : display_name(graph, time.node));
-    row.set("opType", converts ? std::string("ConvertLayout") : graph.node(time.node).op_type);
+    row.set("opType", converts ? std::string("layout") : graph.node(time.node).op_type);
     row.set("ms", time.microseconds / 1000.0);
     list.call<void>("push", row);
   }

@@ -2,6 +2,7 @@
 //   columns[pixel][(tap, o)] = sum_c x[pixel][c] * w[c][o][tap]       a GEMM per block of pixels
 //   y[pixel * stride + tap * dilation - pad][o] += columns[pixel][(tap, o)]
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "kernels/float.h"
@@ -28,6 +29,33 @@ void clamp_all(float* y, int64_t count, ClampF32 clamp) {
 }
 
 }  // namespace
+
+void pack_turned_conv_f32(const ConvWeightsShape& shape, const float* weights, const float* bias,
+                          float* packed) {
+  // [c][o][tap] of a group to [o][c][tap from the last one]
+  const int64_t group = shape.group_in * shape.group_out;
+  std::vector<float> turned(static_cast<size_t>(shape.groups * group * shape.taps));
+  auto to = turned.begin();
+  for (int64_t g = 0; g < shape.groups; ++g, weights += group * shape.taps) {
+    for (int64_t i = 0; i < group; ++i, to += shape.taps) {
+      const int64_t o = i / shape.group_in, c = i % shape.group_in;
+      std::reverse_copy(weights + (c * shape.group_out + o) * shape.taps,
+                        weights + (c * shape.group_out + o + 1) * shape.taps, to);
+    }
+  }
+  pack_conv_f32(shape, turned.data(), bias, packed);
+}
+
+Window turned_window(const Window& window) {
+  Window turned = window;
+  for (WindowAxis& axis : turned.axes) {
+    std::swap(axis.in, axis.out);
+    const int64_t reach = (axis.kernel - 1) * axis.dilation;
+    axis.pad = reach - axis.pad;
+    axis.pad_end = axis.out + reach - axis.in - axis.pad;
+  }
+  return turned;
+}
 
 size_t packed_conv_transpose_f32(const ConvWeightsShape& weights) {
   return static_cast<size_t>(weights.groups * weights.group_out) +

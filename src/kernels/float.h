@@ -33,6 +33,11 @@ struct GemmTileF32 {
   float* c;
   int64_t ldc;
   ClampF32 clamp;
+  // Rows of a that lie in runs of equal length, where rows is given: the i-th element of run r of
+  // row m is a[rows[m] + runs[r] + i]. Otherwise row m is a[m * lda ...].
+  const ptrdiff_t* rows = nullptr;
+  const ptrdiff_t* runs = nullptr;
+  int64_t run_count = 1;
 };
 struct GemmFloat32 {
   void (*run)(const GemmTileF32& tile);
@@ -83,6 +88,12 @@ void conv_transpose_f32(const ConvWeightsShape& weights, const float* packed,
                         const ConvShape& shape, const float* x, float* y, ClampF32 clamp,
                         float* scratch);
 
+// A transposed convolution of stride 1 is the convolution with its weights turned round: the
+// weights packed for conv_f32, and the window of that seen from y.
+void pack_turned_conv_f32(const ConvWeightsShape& shape, const float* weights, const float* bias,
+                          float* packed);
+Window turned_window(const Window& window);
+
 // One row of output pixels along the width:
 //   out[x][c] = clamp(bias[c] + sum over rows r, taps t of weights[r][t][c] * rows[r][x * s + t * d
 //   - pad][c])
@@ -121,10 +132,19 @@ void global_max_pool_f32(const float* x, int64_t batch, int64_t pixels, int64_t 
 
 // ---------------------------------------------------------------- functions of one number
 // y may be x. Within 1e-6 of the value, relative; NaN stays NaN.
+//   y[i] = exp(x[i] - shift), 0 below 2e-38; returns the sum of all y. The same bits in every row:
+//   four sums take turns, then (0 + 2) + (1 + 3) + the sum of the last n % 4.
+struct ExpFloat32 {
+  float (*largest)(const float* x, int64_t n);  // n >= 1; what to shift by
+  float (*run)(const float* x, int64_t n, float shift, float* y);
+};
 struct SigmoidFloat32 {
   void (*run)(const float* x, int64_t n, float* y);
 };
 struct TanhFloat32 {
+  void (*run)(const float* x, int64_t n, float* y);
+};
+struct ErfFloat32 {  // the same bits in every row
   void (*run)(const float* x, int64_t n, float* y);
 };
 

@@ -4,6 +4,10 @@
 #include <cmath>
 #include <limits>
 
+#include "core/lanes.h"
+#include "kernels/float.h"
+#include "kernels/kernels.h"
+#include "ops/activation_attribute.h"
 #include "ops/activation_gated.h"
 #include "ops/elementwise_rows.h"
 #include "ops/families.h"
@@ -18,9 +22,6 @@ struct Parameters {
   float alpha = 0, beta = 0;
 };
 
-float sigmoid(float x, Parameters) { return 1.0f / (1.0f + std::exp(-x)); }
-float tanh_of(float x, Parameters) { return std::tanh(x); }
-float leaky_relu(float x, Parameters p) { return x < 0 ? p.alpha * x : x; }
 float elu(float x, Parameters p) { return x < 0 ? p.alpha * std::expm1(x) : x; }
 float selu(float x, Parameters p) { return p.beta * (x > 0 ? x : p.alpha * std::expm1(x)); }
 float celu(float x, Parameters p) {
@@ -29,28 +30,46 @@ float celu(float x, Parameters p) {
 float softplus(float x, Parameters) {
   return std::max(x, 0.0f) + std::log1p(std::exp(-std::fabs(x)));
 }
-float softsign(float x, Parameters) { return x / (1.0f + std::fabs(x)); }
-float swish(float x, Parameters p) { return x / (1.0f + std::exp(-p.alpha * x)); }
 float mish(float x, Parameters p) { return x * std::tanh(softplus(x, p)); }
-float hard_sigmoid(float x, Parameters p) { return std::clamp(p.alpha * x + p.beta, 0.0f, 1.0f); }
-float hard_swish(float x, Parameters) { return x * hard_sigmoid(x, {1.0f / 6.0f, 0.5f}); }
-float thresholded_relu(float x, Parameters p) { return x > p.alpha ? x : 0.0f; }
 float shrink(float x, Parameters p) {  // alpha is the bias, beta is lambda
   if (x < -p.beta) return x + p.alpha;
   return x > p.beta ? x - p.alpha : 0.0f;
 }
-float gelu(float x, Parameters) { return 0.5f * x * (1.0f + std::erf(x * 0.70710678f)); }
-float gelu_tanh(float x, Parameters) {
-  return 0.5f * x * (1.0f + std::tanh(0.79788456f * (x + 0.044715f * x * x * x)));
+Lanes softsign(Lanes x, Parameters) { return x / (1.0f + (x < 0.0f ? -x : x)); }
+Lanes hard_sigmoid(Lanes x, Parameters p) {
+  const Lanes line = x * p.alpha + p.beta, raised = line < 0.0f ? Lanes{} : line;
+  return raised > 1.0f ? all_lanes(1) : raised;
+}
+Lanes hard_swish(Lanes x, Parameters) { return x * hard_sigmoid(x, {1.0f / 6.0f, 0.5f}); }
+Lanes thresholded_relu(Lanes x, Parameters p) { return x > p.alpha ? x : Lanes{}; }
+
+struct Elements {
+  const float* x;
+  float* y;
+  int64_t n;
+};
+Elements elements(const RunContext& context) {
+  if (context.inputs[0].dtype != DType::kFloat32) refuse_dtype(context, context.inputs[0].dtype);
+  return {context.inputs[0].as<float>(), context.outputs[0].as<float>(), context.outputs[0].size()};
 }
 
 template <float (*F)(float, Parameters)>
 void apply(RunContext& context, Parameters parameters) {
-  if (context.inputs[0].dtype != DType::kFloat32) refuse_dtype(context, context.inputs[0].dtype);
-  const float* x = context.inputs[0].as<float>();
-  float* y = context.outputs[0].as<float>();
-  const int64_t n = context.outputs[0].size();
+  const auto [x, y, n] = elements(context);
   for (int64_t i = 0; i < n; ++i) y[i] = F(x[i], parameters);
+}
+
+// Of functions that call no other.
+template <Lanes (*F)(Lanes, Parameters)>
+void apply_vectors(RunContext& context, Parameters parameters) {
+  const auto [x, y, n] = elements(context);
+  map_lanes(x, y, n, [parameters](Lanes values) { return F(values, parameters); });
+}
+
+template <class Kernel>
+void run_kernel(RunContext& context) {
+  const auto [x, y, n] = elements(context);
+  select<Kernel>()->run(x, n, y);
 }
 
 // Attribute names and defaults of the parameters.
@@ -61,11 +80,11 @@ struct ParameterNames {
   float beta = 0;
 };
 
-template <float (*F)(float, Parameters), ParameterNames (*Names)()>
+template <void (*Apply)(RunContext&, Parameters), ParameterNames (*Names)()>
 void run_activation(RunContext& context) {
   const ParameterNames names = Names();
-  apply<F>(context, {context.node.float_attribute(names.alpha_name, names.alpha),
-                     context.node.float_attribute(names.beta_name, names.beta)});
+  Apply(context, {context.node.float_attribute(names.alpha_name, names.alpha),
+                  context.node.float_attribute(names.beta_name, names.beta)});
 }
 
 ParameterNames no_parameters() { return {}; }
@@ -79,15 +98,28 @@ ParameterNames shrink_parameters() {
   return {.alpha_name = "bias", .alpha = 0.0f, .beta_name = "lambd", .beta = 0.5f};
 }
 
+void apply_leaky_relu(RunContext& context, Parameters parameters) {
+  const auto [x, y, n] = elements(context);
+  leaky_relu(x, y, n, parameters.alpha);
+}
+
+template <Gate kGate>
+void run_gate(RunContext& context) {
+  const auto [x, y, n] = elements(context);
+  apply_gate(kGate, context.node.float_attribute("alpha", 1.0f), x, n, y);
+}
+
 void run_gelu(RunContext& context) {
   const bool tanh = context.node.string_attribute("approximate", "none") == "tanh";
-  return tanh ? apply<gelu_tanh>(context, {}) : apply<gelu>(context, {});
+  return tanh ? run_gate<Gate::kGeluTanh>(context) : run_gate<Gate::kGelu>(context);
 }
 
 // ---- Relu and Clip run on integers too: bounds are in the units of the data
 template <typename T>
 void clip_values(const T* x, T* y, int64_t n, T low, T high) {
-  // min(high, max(x, low)): NaN passes through, and low > high gives high, as in ONNX.
+  if constexpr (std::is_same_v<T, float>) {
+    return clamp(x, y, n, low, high);
+  }
   for (int64_t i = 0; i < n; ++i) {
     const T raised = x[i] < low ? low : x[i];
     y[i] = high < raised ? high : raised;
@@ -163,18 +195,6 @@ void run_clip(RunContext& context) {
   });
 }
 
-// Vectors, as a branch per element would be guessed wrong half of the time. y may be x.
-void prelu_row(const float* x, const float* slope, int64_t step, float* y, int64_t n) {
-  if (step == 1) {
-#pragma clang loop vectorize(assume_safety) interleave(disable)
-    for (int64_t i = 0; i < n; ++i) y[i] = x[i] < 0 ? x[i] * slope[i] : x[i];
-  } else {
-    const float one = slope[0];
-#pragma clang loop vectorize(assume_safety) interleave(disable)
-    for (int64_t i = 0; i < n; ++i) y[i] = x[i] < 0 ? x[i] * one : x[i];
-  }
-}
-
 // The slope broadcasts to x; before opset 7 a vector slope belongs to the channels.
 OpState plan_prelu(PlanContext& context) {
   std::vector<TensorInfo> operands(context.inputs.begin(), context.inputs.end());
@@ -194,7 +214,8 @@ void run_prelu(RunContext& context) {
   auto* y = context.outputs[0].as<float>();
   const int64_t step = plan.row_stride(1);
   plan.for_each_piece(4, [&](int64_t at, const int64_t* from, int64_t n) {
-    prelu_row(x + from[0], slope + from[1], step, y + at, n);
+    map_lanes(x + from[0], 1, slope + from[1], step, y + at, n,
+              [](Lanes v, Lanes factor) { return v < 0.0f ? v * factor : v; });
   });
 }
 
@@ -240,7 +261,7 @@ OpDef clip_row() {
 }
 
 OpDef leaky_relu_row() {
-  OpDef row = activation("LeakyRelu", run_activation<leaky_relu, leaky_parameters>,
+  OpDef row = activation("LeakyRelu", run_activation<apply_leaky_relu, leaky_parameters>,
                          unary_form("QLinearLeakyRelu"));
   row.negative_gain = [](const Node& node) {
     return std::fabs(node.float_attribute("alpha", 0.01f));
@@ -262,23 +283,23 @@ std::vector<OpDef> activation_ops() {
       activation("Relu", run_relu, kDirect, kSame),
       clip_row(),
       leaky_relu_row(),
-      activation("Sigmoid", run_activation<sigmoid, no_parameters>, unary_form("QLinearSigmoid"),
-                 kZeroToOne),
-      activation("Tanh", run_activation<tanh_of, no_parameters>, {}, kMinusOneToOne),
-      activation("HardSigmoid", run_activation<hard_sigmoid, hard_sigmoid_parameters>,
+      activation("Sigmoid", run_kernel<SigmoidFloat32>, unary_form("QLinearSigmoid"), kZeroToOne),
+      activation("Tanh", run_kernel<TanhFloat32>, {}, kMinusOneToOne),
+      activation("HardSigmoid",
+                 run_activation<apply_vectors<hard_sigmoid>, hard_sigmoid_parameters>,
                  own_form("QLinearHardSigmoid"), kZeroToOne),
-      activation("HardSwish", run_activation<hard_swish, no_parameters>,
+      activation("HardSwish", run_activation<apply_vectors<hard_swish>, no_parameters>,
                  own_form("QLinearHardSwish")),
-      activation("Elu", run_activation<elu, unit_alpha>),
-      activation("Selu", run_activation<selu, selu_parameters>),
-      activation("Celu", run_activation<celu, unit_alpha>),
-      activation("Softplus", run_activation<softplus, no_parameters>),
-      activation("Softsign", run_activation<softsign, no_parameters>),
-      activation("Mish", run_activation<mish, no_parameters>),
-      activation("ThresholdedRelu", run_activation<thresholded_relu, unit_alpha>),
-      activation("Shrink", run_activation<shrink, shrink_parameters>),
+      activation("Elu", run_activation<apply<elu>, unit_alpha>),
+      activation("Selu", run_activation<apply<selu>, selu_parameters>),
+      activation("Celu", run_activation<apply<celu>, unit_alpha>),
+      activation("Softplus", run_activation<apply<softplus>, no_parameters>),
+      activation("Softsign", run_activation<apply_vectors<softsign>, no_parameters>),
+      activation("Mish", run_activation<apply<mish>, no_parameters>),
+      activation("ThresholdedRelu", run_activation<apply_vectors<thresholded_relu>, unit_alpha>),
+      activation("Shrink", run_activation<apply<shrink>, shrink_parameters>),
       activation("Gelu", run_gelu),
-      activation("Swish", run_activation<swish, unit_alpha>),
+      activation("Swish", run_gate<Gate::kSwish>),
       prelu(),
   };
   for (size_t i = 0; i < 2; ++i) rows[i].floats = FloatTypes::kDouble;  // Relu, Clip

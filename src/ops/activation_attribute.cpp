@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "core/lanes.h"
 
 namespace eightfold {
 namespace {
@@ -21,24 +22,23 @@ Kind kind_of(const std::string& name) {
               "use Relu, Clip, LeakyRelu or Tanh");
 }
 
-void clamp(float* values, int64_t count, float min, float max) {
-  for (int64_t i = 0; i < count; ++i) {
-    const float raised = values[i] < min ? min : values[i];
-    values[i] = max < raised ? max : raised;
-  }
-}
-
-void leaky_relu(float* values, int64_t count, float alpha) {
-  for (int64_t i = 0; i < count; ++i) {
-    values[i] = values[i] < 0.0f ? values[i] * alpha : values[i];
-  }
-}
-
+// By the library, not by TanhFloat32: integers are made of these, and must not depend on the row.
 void tanh_of(float* values, int64_t count) {
   for (int64_t i = 0; i < count; ++i) values[i] = std::tanh(values[i]);
 }
 
 }  // namespace
+
+void clamp(const float* x, float* y, int64_t count, float low, float high) {
+  map_lanes(x, y, count, [low = all_lanes(low), high = all_lanes(high)](Lanes values) {
+    const Lanes raised = values < low ? low : values;
+    return high < raised ? high : raised;
+  });
+}
+
+void leaky_relu(const float* x, float* y, int64_t count, float alpha) {
+  map_lanes(x, y, count, [alpha](Lanes v) { return v < 0.0f ? v * alpha : v; });
+}
 
 FusedActivation read_activation(const Node& node) {
   FusedActivation activation;
@@ -60,8 +60,8 @@ void apply_activation(const FusedActivation& activation, float* values, int64_t 
   switch (activation.kind) {
     case Kind::kNone: return;
     case Kind::kRelu:
-    case Kind::kClip: return clamp(values, count, activation.min, activation.max);
-    case Kind::kLeakyRelu: return leaky_relu(values, count, activation.alpha);
+    case Kind::kClip: return clamp(values, values, count, activation.min, activation.max);
+    case Kind::kLeakyRelu: return leaky_relu(values, values, count, activation.alpha);
     case Kind::kTanh: return tanh_of(values, count);
   }
 }

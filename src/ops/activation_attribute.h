@@ -24,6 +24,11 @@ struct FusedActivation {
 // None for nodes of other domains. Throws kInvalidAttribute on an unknown name or min > max.
 FusedActivation read_activation(const Node& node);
 
+// y[i] = min(high, max(x[i], low)), y[i] = x[i] < 0 ? alpha * x[i] : x[i]. y may be x. NaN passes,
+// and low > high gives high, as in ONNX.
+void clamp(const float* x, float* y, int64_t count, float low, float high);
+void leaky_relu(const float* x, float* y, int64_t count, float alpha);
+
 // In place. NaN stays NaN.
 void apply_activation(const FusedActivation& activation, float* values, int64_t count);
 

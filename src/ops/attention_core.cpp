@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "kernels/float.h"
+#include "kernels/kernels.h"
 
 namespace eightfold {
 namespace {
@@ -69,15 +70,14 @@ void add_mask(const AttentionMask& mask, const Block& block, int64_t row, KeyRan
 
 // In place, over [begin, end); the rest becomes 0.
 void softmax_row(float* s, KeyRange keys, int64_t length) {
-  float largest = kMasked;
-  for (int64_t j = keys.begin; j < keys.end; ++j) largest = std::max(largest, s[j]);
+  const auto kernel = select<ExpFloat32>();
+  const int64_t count = keys.end - keys.begin;
+  const float largest = count > 0 ? kernel->largest(s + keys.begin, count) : kMasked;
   if (largest == kMasked) {
     std::fill_n(s, length, 0.0f);
     return;
   }
-  float sum = 0;
-  for (int64_t j = keys.begin; j < keys.end; ++j) sum += s[j] = std::exp(s[j] - largest);
-  const float share = 1.0f / sum;
+  const float share = 1.0f / kernel->run(s + keys.begin, count, largest, s + keys.begin);
   for (int64_t j = keys.begin; j < keys.end; ++j) s[j] *= share;
   std::fill_n(s, keys.begin, 0.0f);
   std::fill(s + keys.end, s + length, 0.0f);

@@ -11,6 +11,7 @@
 #include <numeric>
 #include <utility>
 
+#include "core/lanes.h"
 #include "kernels/float.h"
 #include "ops/activation_attribute.h"
 #include "ops/families.h"
@@ -30,9 +31,15 @@ struct Form {
 constexpr Form kConv{packed_conv_f32, pack_conv_f32, conv_scratch_f32, conv_f32};
 constexpr Form kTranspose{packed_conv_transpose_f32, pack_conv_transpose_f32,
                           conv_transpose_scratch_f32, conv_transpose_f32};
+constexpr Form kTurned{packed_conv_f32, pack_turned_conv_f32, conv_scratch_f32, conv_f32};
 
 bool is_transpose(const Node& node) { return node.op_type == "ConvTranspose"; }
-const Form& form_of(const Node& node) { return is_transpose(node) ? kTranspose : kConv; }
+const Form& form_of(const Node& node) {
+  if (!is_transpose(node)) return kConv;
+  const bool strides = std::ranges::any_of(node.ints_attribute("strides"),
+                                           [](int64_t stride) { return stride > 1; });
+  return strides ? kTranspose : kTurned;
+}
 
 std::span<const int64_t> kernel_of(std::span<const int64_t> weight) { return weight.subspan(2); }
 
@@ -167,9 +174,10 @@ OpState plan_conv(PlanContext& context) {
   plan->shape = {x[0], x[1], plan->weights.groups * plan->weights.group_out,
                  is_transpose(context.node) ? make_transposed_window(context.node, spec, x)
                                             : make_window(spec, x)};
+  const Form& form = form_of(context.node);
+  if (&form == &kTurned) plan->shape.window = turned_window(plan->shape.window);
   plan->activation = read_activation(context.node);
   if (adds_residual(context.node)) check_residual(context);
-  const Form& form = form_of(context.node);
   if (!context.packed) plan->packed_floats = form.packed_floats(plan->weights);
   context.scratch_bytes =
       (plan->packed_floats + form.scratch_floats(plan->weights, plan->shape)) * sizeof(float);
@@ -178,7 +186,7 @@ OpState plan_conv(PlanContext& context) {
 
 // ---------------------------------------------------------------- run
 void add_residual(const float* z, int64_t count, float* y) {
-  for (int64_t i = 0; i < count; ++i) y[i] += z[i];
+  map_lanes(y, 1, z, 1, y, count, [](Lanes a, Lanes b) { return a + b; });
 }
 
 void run_conv(RunContext& context) {

@@ -12,18 +12,21 @@ namespace eightfold {
 namespace {
 
 struct AddOf {
+  static Lanes lanes(Lanes a, Lanes b) { return a + b; }
   template <typename T>
   static T apply(T a, T b) {
     return static_cast<T>(static_cast<Wrapping<T>>(a) + static_cast<Wrapping<T>>(b));
   }
 };
 struct SubOf {
+  static Lanes lanes(Lanes a, Lanes b) { return a - b; }
   template <typename T>
   static T apply(T a, T b) {
     return static_cast<T>(static_cast<Wrapping<T>>(a) - static_cast<Wrapping<T>>(b));
   }
 };
 struct MulOf {
+  static Lanes lanes(Lanes a, Lanes b) { return a * b; }
   template <typename T>
   static T apply(T a, T b) {
     if constexpr (std::is_floating_point_v<T>) return a * b;
@@ -37,6 +40,7 @@ bool is_minus_one(T b) {
   return std::is_signed_v<T> && b == static_cast<T>(-1);
 }
 struct DivOf {
+  static Lanes lanes(Lanes a, Lanes b) { return a / b; }
   template <typename T>
   static T apply(T a, T b) {
     if constexpr (std::is_floating_point_v<T>) {
@@ -74,12 +78,14 @@ struct FmodOf {
 };
 // A NaN operand gives NaN, as numpy.maximum.
 struct MaxOf {
+  static Lanes lanes(Lanes a, Lanes b) { return ((a > b) | (a != a)) ? a : b; }
   template <typename T>
   static T apply(T a, T b) {
     return a > b || a != a ? a : b;
   }
 };
 struct MinOf {
+  static Lanes lanes(Lanes a, Lanes b) { return ((a < b) | (a != a)) ? a : b; }
   template <typename T>
   static T apply(T a, T b) {
     return a < b || a != a ? a : b;

@@ -3,6 +3,7 @@
 
 #include <type_traits>
 
+#include "core/lanes.h"
 #include "ops/broadcast.h"
 #include "ops/dtype_switch.h"
 #include "ops/op.h"
@@ -31,24 +32,12 @@ using Wrapping =
     std::conditional_t<std::is_integral_v<T>,
                        std::make_unsigned_t<std::conditional_t<std::is_integral_v<T>, T, int>>, T>;
 
-// out[i] = f(a[i * sa], b[i * sb]); the unit strides are spelled out for the vectoriser.
+// out[i] = f(a[i * sa], b[i * sb]); of floats four at a time, where f has a form for Lanes.
 template <typename F, typename T, typename R>
 void binary_row(const T* a, int64_t sa, const T* b, int64_t sb, R* out, int64_t n) {
-  if constexpr (std::is_same_v<T, float>) {
-    if (sa == 1 && sb == 1) {
-      for (int64_t i = 0; i < n; ++i) out[i] = F::apply(a[i], b[i]);
-      return;
-    }
-    if (sa == 1 && sb == 0) {
-      const T right = b[0];
-      for (int64_t i = 0; i < n; ++i) out[i] = F::apply(a[i], right);
-      return;
-    }
-    if (sa == 0 && sb == 1) {
-      const T left = a[0];
-      for (int64_t i = 0; i < n; ++i) out[i] = F::apply(left, b[i]);
-      return;
-    }
+  if constexpr (std::is_same_v<T, float> && requires(Lanes x) { F::lanes(x, x); }) {
+    const auto whole = [](int64_t step) { return step == 0 || step == 1; };
+    if (whole(sa) && whole(sb)) return map_lanes(a, sa, b, sb, out, n, F::lanes);
   }
   for (int64_t i = 0; i < n; ++i) out[i] = F::apply(a[i * sa], b[i * sb]);
 }

@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "core/qparams.h"
+#include "kernels/float.h"
+#include "kernels/kernels.h"
 #include "ops/cast.h"
 #include "ops/elementwise_rows.h"
 #include "ops/pieces.h"
@@ -66,12 +68,10 @@ void run_numeric(RunContext& context) {
 }
 
 float reciprocal(float x) { return 1.0f / x; }
-float exp_of(float x) { return std::exp(x); }
 float log_of(float x) { return std::log(x); }
 float sqrt_of(float x) { return std::sqrt(x); }
 float floor_of(float x) { return std::floor(x); }
 float ceil_of(float x) { return std::ceil(x); }
-float erf_of(float x) { return std::erf(x); }
 float sin_of(float x) { return std::sin(x); }
 float cos_of(float x) { return std::cos(x); }
 float tan_of(float x) { return std::tan(x); }
@@ -83,6 +83,18 @@ float cosh_of(float x) { return std::cosh(x); }
 float asinh_of(float x) { return std::asinh(x); }
 float acosh_of(float x) { return std::acosh(x); }
 float atanh_of(float x) { return std::atanh(x); }
+
+void run_exp(RunContext& context) {
+  const TensorView &x = context.inputs[0], &y = context.outputs[0];
+  if (x.dtype != DType::kFloat32) refuse_dtype(context, x.dtype);
+  select<ExpFloat32>()->run(x.as<float>(), y.size(), 0, y.as<float>());
+}
+
+void run_erf(RunContext& context) {
+  const TensorView &x = context.inputs[0], &y = context.outputs[0];
+  if (x.dtype != DType::kFloat32) refuse_dtype(context, x.dtype);
+  select<ErfFloat32>()->run(x.as<float>(), y.size(), y.as<float>());
+}
 
 void run_not(RunContext& context) {
   const uint8_t* x = context.inputs[0].as<uint8_t>();
@@ -127,13 +139,13 @@ constexpr UnaryRow kUnary[] = {
     {"Neg", run_numeric<NegOf>, FloatTypes::kDouble},
     {"Sign", run_numeric<SignOf>, FloatTypes::kDouble},
     {"Reciprocal", run_float<reciprocal>},
-    {"Exp", run_float<exp_of>},
+    {"Exp", run_exp},
     {"Log", run_float<log_of>},
     {"Sqrt", run_float<sqrt_of>},
     {"Floor", run_float<floor_of>},
     {"Ceil", run_float<ceil_of>},
     {"Round", run_float<round_half_even>},
-    {"Erf", run_float<erf_of>},
+    {"Erf", run_erf},
     {"Sin", run_float<sin_of>},
     {"Cos", run_float<cos_of>},
     {"Tan", run_float<tan_of>},

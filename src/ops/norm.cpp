@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "core/lanes.h"
 #include "ops/families.h"
 
 namespace eightfold {
@@ -12,8 +13,13 @@ Images images_of(std::span<const int64_t> shape) {
 }
 
 void scale_pixels(const float* x, const float* folded, int64_t pixels, int64_t channels, float* y) {
+  const float* offsets = folded + channels;
   for (int64_t p = 0; p < pixels; ++p, x += channels, y += channels) {
-    for (int64_t c = 0; c < channels; ++c) y[c] = x[c] * folded[c] + folded[channels + c];
+    int64_t c = 0;
+    for (; c + kLanes <= channels; c += kLanes) {
+      store_lanes(y + c, load_lanes(x + c) * load_lanes(folded + c) + load_lanes(offsets + c));
+    }
+    for (; c < channels; ++c) y[c] = x[c] * folded[c] + offsets[c];
   }
 }
 
@@ -21,7 +27,7 @@ void scale_planes(const float* x, const float* folded, const Images& images, flo
   for (int64_t n = 0; n < images.batch; ++n) {
     for (int64_t c = 0; c < images.channels; ++c, x += images.pixels, y += images.pixels) {
       const float factor = folded[c], offset = folded[images.channels + c];
-      for (int64_t p = 0; p < images.pixels; ++p) y[p] = x[p] * factor + offset;
+      map_lanes(x, y, images.pixels, [=](Lanes v) { return v * factor + offset; });
     }
   }
 }

@@ -90,10 +90,14 @@ void run_constant_of_shape(RunContext& context) {
   const TensorView& y = context.outputs[0];
   const size_t bytes = element_bytes(context, y.dtype);
   const Tensor* value = context.node.tensor_attribute("value");
+  const size_t size = view_bytes(y);
   uint64_t element = 0;
   if (value) copy_bytes(&element, value->raw(), std::min(bytes, value->size_bytes()));
-  for (int64_t i = 0, n = y.size(); i < n; ++i) {
-    copy_bytes(y.as<uint8_t>() + static_cast<size_t>(i) * bytes, &element, bytes);
+  auto* to = y.as<uint8_t>();
+  copy_bytes(to, &element, std::min(bytes, size));
+  // What is there doubles.
+  for (size_t done = bytes; done < size; done *= 2) {
+    copy_bytes(to + done, to, std::min(done, size - done));
   }
 }
 

@@ -62,6 +62,17 @@ void gather_nibbles(const RunContext& context, int64_t outer, int64_t dim, int64
   }
 }
 
+// Single elements, where a call for each would take the longest.
+template <typename T>
+void gather_single(const RunContext& context, const Indices& indices, int64_t outer, int64_t dim) {
+  const auto* from = context.inputs[0].as<T>();
+  auto* to = context.outputs[0].as<T>();
+  const int64_t count = indices.size();
+  for (int64_t o = 0; o < outer; ++o, from += dim) {
+    for (int64_t i = 0; i < count; ++i) *to++ = from[checked_index(context, indices[i], dim)];
+  }
+}
+
 void run_gather(RunContext& context) {
   const TensorView& x = context.inputs[0];
   const size_t rank = x.shape.size();
@@ -72,6 +83,8 @@ void run_gather(RunContext& context) {
   if (is_four_bit(x.dtype)) return gather_nibbles(context, outer, dim, inner);
   const size_t bytes = static_cast<size_t>(inner) * element_bytes(context, x.dtype);
   const Indices indices(context);
+  if (bytes == 4) return gather_single<uint32_t>(context, indices, outer, dim);
+  if (bytes == 1) return gather_single<uint8_t>(context, indices, outer, dim);
   auto* to = context.outputs[0].as<uint8_t>();
   for (int64_t o = 0; o < outer; ++o) {
     const uint8_t* from = x.as<uint8_t>() + static_cast<size_t>(o * dim) * bytes;

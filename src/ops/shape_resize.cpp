@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "core/lanes.h"
 #include "ops/mapped_copy.h"
 #include "ops/resize_spec.h"
 #include "ops/shape_rows.h"
@@ -137,9 +138,10 @@ void run_pass(const Pass& pass, float outside, const float* from, float* to) {
         const float weight = pass.taps.weights[at];
         const float* row = plane + pass.taps.indices[at] * pass.inner;
         if (t == 0) {
-          for (int64_t j = 0; j < pass.inner; ++j) to[j] = weight * row[j];
+          map_lanes(row, to, pass.inner, [weight](Lanes x) { return x * weight; });
         } else {
-          for (int64_t j = 0; j < pass.inner; ++j) to[j] += weight * row[j];
+          map_lanes(to, 1, row, 1, to, pass.inner,
+                    [weight](Lanes sum, Lanes x) { return sum + x * weight; });
         }
       }
     }

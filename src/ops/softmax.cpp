@@ -7,8 +7,13 @@
 #include <cmath>
 #include <memory>
 
+#include "core/lanes.h"
+#include "kernels/float.h"
+#include "kernels/kernels.h"
+#include "kernels/layout.h"
 #include "ops/dtype_switch.h"
 #include "ops/elementwise_rows.h"
+#include "ops/pieces.h"
 #include "ops/strides.h"
 
 namespace eightfold {
@@ -19,8 +24,6 @@ struct Extent {
 };
 
 constexpr int kPerAxisSince = 13;
-// exp(x) is 0 in float32 below, and takes long to find out; masks are there.
-constexpr float kVanishes = -104.0f;
 
 OpState plan_softmax(PlanContext& context) {
   const Shape& shape = context.inputs[0].shape;
@@ -37,37 +40,82 @@ OpState plan_softmax(PlanContext& context) {
   return std::make_shared<const Extent>(Extent{outer, shape[axis], product(shape, axis + 1, rank)});
 }
 
-// One vector with elements `step` apart.
-template <bool kLog>
-void normalize(const float* x, float* y, int64_t count, int64_t step) {
-  float largest = x[0];
-  for (int64_t i = 1; i < count; ++i) largest = std::max(largest, x[i * step]);
+// A vector that lies in one piece.
+void normalize_row(const ExpFloat32& kernel, const float* x, float* y, int64_t count, bool log) {
+  const float largest = kernel.largest(x, count);
   float sum = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    const float shifted = x[i * step] - largest;
-    const float power = shifted < kVanishes ? 0.0f : std::exp(shifted);
-    sum += power;
-    y[i * step] = kLog ? shifted : power;
+  if (!log) {
+    sum = kernel.run(x, count, largest, y);
+    return map_lanes(y, 1, &sum, 0, y, count, [](Lanes a, Lanes b) { return a / b; });
   }
-  if (kLog) {
-    const float log_sum = std::log(sum);
-    for (int64_t i = 0; i < count; ++i) y[i * step] -= log_sum;
-  } else {
-    for (int64_t i = 0; i < count; ++i) y[i * step] /= sum;
+  float powers[kPiece];
+  for (int64_t at = 0; at < count; at += kPiece) {
+    sum += kernel.run(x + at, std::min(kPiece, count - at), largest, powers);
+  }
+  sum = std::log(sum);
+  for (int64_t i = 0; i < count; ++i) y[i] = x[i] - largest - sum;
+}
+
+// Up to kPiece vectors side by side, their elements `step` apart.
+void normalize_columns(const ExpFloat32& kernel, const float* x, float* y, int64_t count,
+                       int64_t step, int64_t width, bool log) {
+  float largest[kPiece], sums[kPiece] = {}, powers[kPiece];
+  const auto map = [width](const float* a, const float* b, float* to, auto f) {
+    map_lanes(a, 1, b, 1, to, width, f);
+  };
+  const auto difference = [](Lanes a, Lanes b) { return a - b; };
+  std::copy_n(x, width, largest);
+  for (int64_t k = 1; k < count; ++k) {
+    map(largest, x + k * step, largest, [](Lanes a, Lanes b) { return a < b ? b : a; });
+  }
+  for (int64_t k = 0; k < count; ++k) {
+    float* to = y + k * step;
+    float* power = log ? powers : to;
+    map(x + k * step, largest, to, difference);
+    kernel.run(to, width, 0, power);
+    map(sums, power, sums, [](Lanes a, Lanes b) { return a + b; });
+  }
+  for (int64_t i = 0; log && i < width; ++i) sums[i] = std::log(sums[i]);
+  for (int64_t k = 0; k < count; ++k, y += step) {
+    log ? map(y, sums, y, difference) : map(y, sums, y, [](Lanes a, Lanes b) { return a / b; });
   }
 }
 
-template <bool kLog>
+// Vectors shorter than the machine's registers are few, side by side they are many: kColumns of
+// them at a time.
+constexpr int64_t kShort = 16, kColumns = 64;
+
+void normalize_short(const ExpFloat32& kernel, const float* x, float* y, const Extent& extent,
+                     bool log) {
+  float columns[kShort * kColumns];
+  for (int64_t o = 0; o < extent.outer; o += kColumns) {
+    const int64_t width = std::min(kColumns, extent.outer - o), at = o * extent.count;
+    transpose_images(x + at, columns, 1, width, extent.count, sizeof(float));
+    normalize_columns(kernel, columns, columns, extent.count, width, width, log);
+    transpose_images(columns, y + at, 1, extent.count, width, sizeof(float));
+  }
+}
+
 void run_softmax(RunContext& context) {
   if (context.inputs[0].dtype != DType::kFloat32) refuse_dtype(context, context.inputs[0].dtype);
   const Extent& extent = context.plan_as<Extent>();
   if (extent.count == 0) return;
   const float* x = context.inputs[0].as<float>();
   float* y = context.outputs[0].as<float>();
+  const ExpFloat32& kernel = *select<ExpFloat32>().kernel;
+  const bool log = context.node.op_type == "LogSoftmax";
+  if (extent.inner == 1 && extent.count <= kShort && extent.outer > 1) {
+    return normalize_short(kernel, x, y, extent, log);
+  }
   for (int64_t o = 0; o < extent.outer; ++o) {
-    for (int64_t i = 0; i < extent.inner; ++i) {
-      const int64_t at = o * extent.count * extent.inner + i;
-      normalize<kLog>(x + at, y + at, extent.count, extent.inner);
+    const int64_t first = o * extent.count * extent.inner;
+    if (extent.inner == 1) {
+      normalize_row(kernel, x + first, y + first, extent.count, log);
+      continue;
+    }
+    for (int64_t i = 0; i < extent.inner; i += kPiece) {
+      normalize_columns(kernel, x + first + i, y + first + i, extent.count, extent.inner,
+                        std::min(kPiece, extent.inner - i), log);
     }
   }
 }
@@ -101,9 +149,8 @@ OpDef softmax_row(std::string_view op_type, void (*run)(RunContext&), Observatio
 }  // namespace
 
 void add_softmax_rows(std::vector<OpDef>& rows) {
-  rows.push_back(
-      softmax_row("Softmax", run_softmax<false>, {Observation::kFixed, 1.0f / 256.0f, 0}));
-  rows.push_back(softmax_row("LogSoftmax", run_softmax<true>, {}));
+  rows.push_back(softmax_row("Softmax", run_softmax, {Observation::kFixed, 1.0f / 256.0f, 0}));
+  rows.push_back(softmax_row("LogSoftmax", run_softmax, {}));
   rows.push_back(softmax_row("Hardmax", run_hardmax, {Observation::kFixed, 1.0f / 255.0f, 0}));
 }
 

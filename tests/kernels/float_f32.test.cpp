@@ -58,6 +58,33 @@ TEST_CASE("every row of GemmFloat32 equals scalar", "[kernels][float]") {
   CHECK(select<GemmFloat32>().row->name == "gemm_f32_simd128");
 }
 
+TEST_CASE("every row of GemmFloat32 reads rows in runs", "[kernels][float]") {
+  // Rows overlap as those of a convolution do.
+  const int64_t n = 11, count = 3, length = 5, k = count * length;
+  const ptrdiff_t rows[] = {0, 2, 4, 40, 42, 44, 3}, runs[] = {1, 20, 70};
+  const auto a = random_floats(128, 1), b = random_floats(static_cast<size_t>(k * n), 2);
+  std::vector<float> packed(packed_dense_f32(k, n));
+  pack_dense_f32({.data = b.data(), .inner = k, .n = n, .inner_stride = n, .n_stride = 1},
+                 packed.data());
+  for_each_row<GemmFloat32>([&](const KernelRow& row, const GemmFloat32& kernel) {
+    INFO(row.name);
+    for (int64_t m : {1, 2, 3, 4, 7}) {
+      std::vector<float> c(static_cast<size_t>(m * n + 1), kGuard);
+      kernel.run({packed.data(), a.data(), m, k, n, 0, c.data(), n, {}, rows, runs, count});
+      CHECK(c.back() == kGuard);
+      for (int64_t i = 0; i < m * n; ++i) {
+        double want = 0;
+        for (int64_t j = 0; j < k; ++j) {
+          const ptrdiff_t at = rows[i / n] + runs[j / length] + static_cast<ptrdiff_t>(j % length);
+          want += static_cast<double>(a[static_cast<size_t>(at)]) *
+                  b[static_cast<size_t>(j * n + i % n)];
+        }
+        CHECK(near(c[static_cast<size_t>(i)], static_cast<float>(want)));
+      }
+    }
+  });
+}
+
 TEST_CASE("packed panels carry alpha and the strides of the weights", "[kernels][float]") {
   // b[k][n] with k = (outer, inner): data laid out [n][inner][outer].
   const std::vector<float> data{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};

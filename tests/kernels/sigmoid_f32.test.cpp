@@ -1,4 +1,6 @@
-// Every row of SigmoidFloat32 and TanhFloat32 against the functions in double.
+// Every row of SigmoidFloat32, TanhFloat32, ErfFloat32 and ExpFloat32 against the functions in
+// double; ExpFloat32 by the bit against scalar too.
+#include <algorithm>
 #include <catch_amalgamated.hpp>
 #include <cmath>
 #include <limits>
@@ -26,6 +28,7 @@ std::vector<float> magnitudes() {
 
 double sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
 double tanh_of(double x) { return std::tanh(x); }
+double erf_of(double x) { return std::erf(x); }
 
 // Largest relative error; the kernel works in place.
 template <class Kernel>
@@ -62,6 +65,66 @@ void check_sizes(const Kernel& kernel) {
 }
 
 }  // namespace
+
+TEST_CASE("erf keeps its relative accuracy everywhere", "[kernels][float]") {
+  const int count = for_each_row<ErfFloat32>([](const KernelRow& row, const auto& kernel) {
+    INFO(row.name);
+    CHECK(worst(kernel, erf_of) < 3e-7);
+    std::vector<float> got = magnitudes(), want = got;
+    const auto n = static_cast<int64_t>(got.size());
+    kernel.run(got.data(), n, got.data());
+    erf_f32_scalar.run(want.data(), n, want.data());
+    CHECK(got == want);
+    check_ends(kernel, -1, 1);
+    check_sizes(kernel);
+  });
+  CHECK(count >= 2);
+}
+
+TEST_CASE("exp keeps its relative accuracy up to both ends", "[kernels][float]") {
+  std::vector<float> x;
+  for (double value = -86.9; value < 88.7; value += 0.00917) x.push_back(static_cast<float>(value));
+  for (double value = 1e-8; value < 1; value *= 1.7) x.push_back(static_cast<float>(-value));
+  const int count = for_each_row<ExpFloat32>([&](const KernelRow& row, const auto& kernel) {
+    INFO(row.name);
+    std::vector<float> y(x.size());
+    kernel.run(x.data(), static_cast<int64_t>(x.size()), 0, y.data());
+    double error = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double want = std::exp(static_cast<double>(x[i]));
+      error = std::max(error, std::abs(y[i] - want) / want);
+    }
+    CHECK(error < 2e-7);
+    std::vector<float> ends{-kInfinity, -3e38f, -104, -88, 89, 1e30f, kInfinity, std::nanf("")};
+    kernel.run(ends.data(), 8, 0, ends.data());
+    for (size_t i = 0; i < 4; ++i) CHECK(ends[i] == 0.0f);
+    for (size_t i = 4; i < 7; ++i) CHECK(ends[i] == kInfinity);
+    CHECK(std::isnan(ends[7]));
+  });
+  CHECK(count >= 2);
+}
+
+TEST_CASE("exp sums what it writes, with the same bits in every row", "[kernels][float]") {
+  for (size_t n : {0, 1, 3, 4, 5, 14, 1031}) {
+    CAPTURE(n);
+    std::vector<float> x;
+    for (size_t i = 0; i < n; ++i) x.push_back(static_cast<float>(i * 7919 % 1013) * 0.03f - 20.0f);
+    std::vector<float> want(n + 1, 7.0f), got(n + 1, 7.0f);
+    const float shift = 10.25f;
+    const float want_sum =
+        exp_f32_scalar.run(x.data(), static_cast<int64_t>(n), shift, want.data());
+    double sum = 0;
+    for (size_t i = 0; i < n; ++i) sum += std::exp(static_cast<double>(x[i]) - shift);
+    CHECK(std::abs(want_sum - sum) <= 1e-6 * sum);
+    for_each_row<ExpFloat32>([&](const KernelRow& row, const auto& kernel) {
+      INFO(row.name);
+      CHECK(kernel.run(x.data(), static_cast<int64_t>(n), shift, got.data()) == want_sum);
+      CHECK(got == want);
+      if (n == 0) return;
+      CHECK(kernel.largest(x.data(), static_cast<int64_t>(n)) == *std::ranges::max_element(x));
+    });
+  }
+}
 
 TEST_CASE("sigmoid and tanh keep their relative accuracy everywhere", "[kernels][float]") {
   const int sigmoids = for_each_row<SigmoidFloat32>([](const KernelRow& row, const auto& kernel) {

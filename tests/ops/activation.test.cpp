@@ -1,4 +1,5 @@
 // Activation rows: values at both sides of their knees, parameters, integers, Softmax by opset.
+#include <algorithm>
 #include <catch_amalgamated.hpp>
 #include <cmath>
 #include <limits>
@@ -114,6 +115,75 @@ TEST_CASE("Softmax: one axis from opset 13 on, all axes from `axis` on before",
                    f32({2}, {0.5f, 0.5f})) == "");
   CHECK_THROWS_AS(run_op({.op = "Softmax", .attributes = {{"axis", int64_t{3}}}, .inputs = {x}}),
                   Error);
+}
+
+// [outer, count, inner] along count, in double.
+std::vector<double> softmax(const std::vector<float>& x, int64_t count, int64_t inner, bool log) {
+  std::vector<double> y(x.size());
+  const auto at = [&](int64_t first, int64_t k) { return static_cast<size_t>(first + k * inner); };
+  const auto size = static_cast<int64_t>(x.size());
+  for (int64_t first = 0; first < size; ++first) {
+    if (first / inner % count != 0) continue;
+    double largest = -1e300, sum = 0;
+    for (int64_t k = 0; k < count; ++k) largest = std::max<double>(largest, x[at(first, k)]);
+    for (int64_t k = 0; k < count; ++k) sum += std::exp(x[at(first, k)] - largest);
+    for (int64_t k = 0; k < count; ++k) {
+      const double shifted = x[at(first, k)] - largest;
+      y[at(first, k)] = log ? shifted - std::log(sum) : std::exp(shifted) / sum;
+    }
+  }
+  return y;
+}
+
+TEST_CASE("Softmax: short, long and strided vectors, in pieces of any size", "[ops][activation]") {
+  // {outer, count, inner}
+  const std::vector<Shape> cases = {{1, 2, 1},   {70, 2, 1}, {65, 16, 1}, {3, 17, 1},
+                                    {2, 300, 1}, {1, 3, 5},  {2, 7, 259}, {4, 1, 1}};
+  for (const Shape& shape : cases) {
+    for (const std::string op : {"Softmax", "LogSoftmax"}) {
+      INFO(op << " " << shape_text(shape));
+      const int64_t size = shape[0] * shape[1] * shape[2];
+      std::vector<float> x;
+      for (int64_t i = 0; i < size; ++i) x.push_back(static_cast<float>(i * 37 % 101) * 0.1f - 4);
+      const Tensor y = run_op({.op = op,
+                               .opset = 13,
+                               .attributes = {{"axis", int64_t{1}}},
+                               .inputs = {f32(shape, x)}})[0];
+      const std::vector<double> want = softmax(x, shape[1], shape[2], op == "LogSoftmax");
+      double error = 0;
+      for (size_t i = 0; i < want.size(); ++i) {
+        error = std::max(error, std::abs(static_cast<double>(y.data<float>()[i]) - want[i]));
+      }
+      CHECK(error < 2e-6);
+    }
+  }
+}
+
+TEST_CASE("Softmax gives masked elements exactly nothing", "[ops][activation]") {
+  const float infinity = std::numeric_limits<float>::infinity();
+  const Tensor x = f32({1, 5}, {1, -1e9f, 1, -infinity, -3e38f});
+  CHECK(difference(run_op({.op = "Softmax", .opset = 13, .inputs = {x}})[0],
+                   f32({1, 5}, {0.5f, 0, 0.5f, 0, 0})) == "");
+}
+
+TEST_CASE("activations of many elements equal those of one", "[ops][activation]") {
+  std::vector<float> x;
+  for (int i = -261; i < 262; ++i) x.push_back(static_cast<float>(i) * 0.031f);
+  x.insert(x.end(), {1e9f, -1e9f, std::nanf("")});
+  const auto size = static_cast<int64_t>(x.size());
+  for (const std::string op : {"Relu", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish",
+                               "Softsign", "Gelu", "ThresholdedRelu", "Swish", "Erf", "Exp"}) {
+    INFO(op);
+    const Tensor all = run_op({.op = op, .opset = 24, .inputs = {f32({size}, x)}})[0];
+    for (size_t i = 0; i < x.size(); ++i) {
+      const Tensor one = run_op({.op = op, .opset = 24, .inputs = {f32({1}, {x[i]})}})[0];
+      const float want = one.data<float>()[0], got = all.data<float>()[i];
+      INFO(x[i] << ": " << got << " for " << want);
+      REQUIRE((got == want || (std::isnan(got) && std::isnan(want))));
+    }
+    const bool drops_nan = op == "ThresholdedRelu";
+    CHECK(std::isnan(all.data<float>().back()) != drops_nan);
+  }
 }
 
 TEST_CASE("fixed observations belong to bounded functions", "[ops][activation]") {

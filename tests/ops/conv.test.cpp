@@ -215,6 +215,10 @@ const std::vector<ConvCase>& transpose_cases() {
       {"dilated, output padding", {1, 2, 4, 4}, {2, 3, 3, 3}, {2, 3}, {1, 1, 1, 1}, {2, 1}, {1, 2}},
       {"two groups", {1, 6, 3, 4}, {6, 2, 3, 2}, {2, 1}, {}, {}, {}, 2},
       {"depthwise", {1, 5, 4, 4}, {5, 1, 4, 4}, {2, 2}, {1, 1, 1, 1}, {}, {}, 5},
+      {"cropped by more than the kernel adds", {1, 3, 7, 6}, {3, 4, 2, 2}, {}, {2, 1, 2, 3}},
+      {"cropped, depthwise", {1, 5, 7, 6}, {5, 1, 2, 2}, {}, {2, 2, 0, 1}, {}, {}, 5},
+      {"depthwise, dilated", {1, 4, 11, 9}, {4, 1, 3, 3}, {}, {10, 1, 10, 1}, {5, 1}, {}, 4},
+      {"1x1 in two groups", {2, 4, 3, 5}, {4, 3, 1, 1}, {}, {}, {}, {}, 2},
       {"rank 3", {2, 3, 7}, {3, 4, 5}, {3}, {2, 1}},
       {"rank 5", {1, 2, 3, 2, 3}, {2, 3, 2, 2, 2}, {2, 1, 2}},
       {"more rows than one block", {1, 3, 24, 24}, {3, 40, 3, 3}, {2, 2}},
@@ -240,6 +244,32 @@ TEST_CASE("Conv takes channel counts around the vector width", "[ops][conv]") {
         "depthwise", {1, channels, 4, 9}, {channels, 1, 3, 3}, {}, {1, 1, 1, 1}, {}, {}, channels};
     check("Conv", depthwise, naive_conv);
   }
+}
+
+TEST_CASE("Conv of images that do not fit into one strip", "[ops][conv]") {
+  const ConvCase cases[] = {
+      {.what = "padded", .x = {2, 3, 40, 1000}, .w = {2, 3, 3, 3}, .pads = {1, 1, 1, 1}},
+      {.what = "one row of output per strip",
+       .x = {1, 5, 9, 5000},
+       .w = {2, 5, 3, 1},
+       .pads = {1, 0, 1, 0}},
+      {.what = "no padding, strides, groups",
+       .x = {1, 4, 41, 801},
+       .w = {4, 2, 3, 3},
+       .strides = {2, 2},
+       .group = 2},
+      {.what = "dilations",
+       .x = {1, 3, 50, 700},
+       .w = {2, 3, 3, 3},
+       .pads = {3, 2, 4, 2},
+       .dilations = {3, 2}},
+      {.what = "depth", .x = {1, 2, 4, 30, 700}, .w = {2, 2, 3, 3, 3}, .pads = {1, 1, 1, 1, 1, 1}},
+      {.what = "depth without padding",
+       .x = {1, 2, 7, 30, 300},
+       .w = {2, 2, 3, 3, 3},
+       .dilations = {2, 1, 1}},
+  };
+  for (const ConvCase& c : cases) check("Conv", c, naive_conv);
 }
 
 TEST_CASE("Conv needs no bias", "[ops][conv]") {

@@ -233,5 +233,44 @@ TEST_CASE("broadcast inference with free dims", "[ops][elementwise]") {
   CHECK(infer({n}, {{-1, "M"}}) == Dims{Dim{}});
 }
 
+TEST_CASE("arithmetic of any row length, either operand repeated", "[ops][elementwise]") {
+  struct Case {
+    std::string op;
+    float (*f)(float, float);
+  };
+  const std::vector<Case> cases = {
+      {"Add", [](float a, float b) { return a + b; }},
+      {"Sub", [](float a, float b) { return a - b; }},
+      {"Mul", [](float a, float b) { return a * b; }},
+      {"Div", [](float a, float b) { return a / b; }},
+      {"Max", [](float a, float b) { return std::max(a, b); }},
+      {"Min", [](float a, float b) { return std::min(a, b); }},
+      {"PRelu", [](float a, float b) { return a < 0 ? a * b : a; }},
+  };
+  for (const Case& c : cases) {
+    for (int64_t n : {1, 3, 4, 5, 8, 14}) {
+      for (const Shape& sizes : {Shape{n, n}, Shape{n, 1}, Shape{1, n}}) {
+        if (c.op == "PRelu" && sizes[0] != n) continue;  // broadcasts one way alone
+        INFO(c.op << " of " << sizes[0] << " and " << sizes[1]);
+        const auto values = [](int64_t size, float step) {
+          std::vector<float> list;
+          for (int64_t i = 0; i < size; ++i) list.push_back(static_cast<float>(i) * step - 1.2f);
+          return list;
+        };
+        const std::vector<float> a = values(sizes[0], 0.7f), b = values(sizes[1], 0.4f);
+        const Tensor y =
+            run_op({.op = c.op, .inputs = {f32({sizes[0]}, a), f32({sizes[1]}, b)}})[0];
+        REQUIRE(y.size() == n);
+        for (int64_t i = 0; i < n; ++i) {
+          const auto at = [&](const std::vector<float>& list) {
+            return list[list.size() == 1 ? 0 : static_cast<size_t>(i)];
+          };
+          CHECK(y.data<float>()[static_cast<size_t>(i)] == c.f(at(a), at(b)));
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace eightfold::test

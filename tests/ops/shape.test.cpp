@@ -329,6 +329,30 @@ TEST_CASE("gather and scatter", "[ops][shape]") {
         ErrorCode::kInvalidData);
 }
 
+TEST_CASE("ScatterND: constant indices, single elements, whole and broken runs", "[ops][shape]") {
+  // Updates 0 and 1 are neighbours on both sides; the last ones go back, and over what was written.
+  const Tensor places = i64({5, 2}, {0, 1, 0, 2, 1, -1, 0, 0, 0, 1});
+  const Tensor updates = f32({5}, {10, 20, 30, 40, 50});
+  for (const std::string reduction : {"none", "add"}) {
+    INFO(reduction);
+    const Tensor want = reduction == "none" ? f32({2, 3}, {40, 50, 20, 4, 5, 30})
+                                            : f32({2, 3}, {41, 62, 23, 4, 5, 36});
+    for (const std::vector<size_t>& constants : {std::vector<size_t>{}, std::vector<size_t>{1}}) {
+      OpCase run{.op = "ScatterND",
+                 .attributes = {text("reduction", reduction)},
+                 .inputs = {kSix, places, updates},
+                 .constants = constants};
+      CHECK(difference(run_op(run)[0], want) == "");
+      run.inputs[1] = i64({5, 2}, {0, 1, 0, 2, 1, 3, 0, 0, 0, 1});
+      CHECK(code_of(run) == ErrorCode::kInvalidData);
+    }
+  }
+  CHECK(difference(run_op({.op = "ScatterND",
+                           .inputs = {kSix, i64({2, 1}, {1, 0}), f32({2, 3}, {6, 5, 4, 3, 2, 1})},
+                           .constants = {1}})[0],
+                   f32({2, 3}, {3, 2, 1, 6, 5, 4})) == "");
+}
+
 TEST_CASE("repeat and create", "[ops][shape]") {
   check({
       {"",

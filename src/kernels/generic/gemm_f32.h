@@ -1,7 +1,8 @@
 // Body of GemmFloat32 for 128-bit vectors: a tile of R rows by P panels of 8 columns in registers.
 //   acc[r][8p..8p+8) = bias + sum_k splat(a[r][k]) * b[k][8p..8p+8)
-// Rows of a are read in place, one k per turn (unrolling k makes engines spill). Four rows by one
-// panel is the working tile; the rows left over widen in panels, so that sums stay independent.
+// Rows of a are read in place, run by run, one k per turn (unrolling k makes engines spill). Four
+// rows by one panel is the working tile; the rows left over widen in panels, so that sums stay
+// independent.
 #pragma once
 
 #include <cstddef>
@@ -15,11 +16,15 @@ namespace {
 constexpr size_t kPanel = kPanelF32;
 
 struct GemmSteps {
-  size_t k, lda, ldc, panel;  // panel: floats between packed panels
+  const float* a;
+  const ptrdiff_t *rows, *runs;
+  size_t run_count, run, lda, ldc, panel;  // panel: floats between packed panels
   v128_t lo, hi;
+
+  const float* row(size_t i) const { return rows ? a + rows[i] : a + i * lda; }
 };
 
-void store_columns(v128_t left, v128_t right, size_t columns, float* c) {
+[[gnu::noinline]] void store_columns(v128_t left, v128_t right, size_t columns, float* c) {
   alignas(16) float values[kPanel];
   wasm_v128_store(values, left);
   wasm_v128_store(values + 4, right);
@@ -27,12 +32,10 @@ void store_columns(v128_t left, v128_t right, size_t columns, float* c) {
 }
 
 template <int R, int P>
-inline void gemm_tile(const float* a, const float* packed, const GemmSteps& steps, size_t columns,
+inline void gemm_tile(size_t row, const float* packed, const GemmSteps& steps, size_t columns,
                       float* c) {
   v128_t acc[R][2 * P];
-  const float* rows[R];
   const float* panels[P];
-  for (int r = 0; r < R; ++r) rows[r] = a + static_cast<size_t>(r) * steps.lda;
   for (int p = 0; p < P; ++p) {
     panels[p] = packed + static_cast<size_t>(p) * steps.panel;
     for (int r = 0; r < R; ++r) {
@@ -41,15 +44,19 @@ inline void gemm_tile(const float* a, const float* packed, const GemmSteps& step
     }
     panels[p] += kPanel;
   }
-  for (size_t k = 0; k < steps.k; ++k) {
-    for (int p = 0; p < P; ++p) {
-      const v128_t left = wasm_v128_load(panels[p]);
-      const v128_t right = wasm_v128_load(panels[p] + 4);
-      panels[p] += kPanel;
-      for (int r = 0; r < R; ++r) {
-        const v128_t value = wasm_v128_load32_splat(rows[r] + k);
-        acc[r][2 * p] = multiply_add(value, left, acc[r][2 * p]);
-        acc[r][2 * p + 1] = multiply_add(value, right, acc[r][2 * p + 1]);
+  for (size_t s = 0; s < steps.run_count; ++s) {
+    const float* rows[R];
+    for (int r = 0; r < R; ++r) rows[r] = steps.row(row + static_cast<size_t>(r)) + steps.runs[s];
+    for (size_t k = 0; k < steps.run; ++k) {
+      for (int p = 0; p < P; ++p) {
+        const v128_t left = wasm_v128_load(panels[p]);
+        const v128_t right = wasm_v128_load(panels[p] + 4);
+        panels[p] += kPanel;
+        for (int r = 0; r < R; ++r) {
+          const v128_t value = wasm_v128_load32_splat(rows[r] + k);
+          acc[r][2 * p] = multiply_add(value, left, acc[r][2 * p]);
+          acc[r][2 * p + 1] = multiply_add(value, right, acc[r][2 * p + 1]);
+        }
       }
     }
   }
@@ -72,20 +79,26 @@ inline void gemm_tile(const float* a, const float* packed, const GemmSteps& step
 
 // R rows against all columns, P panels at a time.
 template <int R, int P>
-void gemm_strip(const float* a, const float* packed, const GemmSteps& steps, size_t n, float* c) {
+void gemm_strip(size_t row, const float* packed, const GemmSteps& steps, size_t n, float* c) {
   size_t column = 0;
   for (; column + (P - 1) * kPanel < n; column += P * kPanel) {
-    gemm_tile<R, P>(a, packed, steps, n - column, c + column);
+    gemm_tile<R, P>(row, packed, steps, n - column, c + column);
     packed += P * steps.panel;
   }
   for (; column < n; column += kPanel, packed += steps.panel) {
-    gemm_tile<R, 1>(a, packed, steps, n - column, c + column);
+    gemm_tile<R, 1>(row, packed, steps, n - column, c + column);
   }
 }
 
 void gemm_f32_run(const GemmTileF32& tile) {
+  constexpr ptrdiff_t kOneRun = 0;
   const size_t k = static_cast<size_t>(tile.k), n = static_cast<size_t>(tile.n);
-  const GemmSteps steps{k,
+  const size_t run_count = tile.rows ? static_cast<size_t>(tile.run_count) : 1;
+  const GemmSteps steps{tile.a,
+                        tile.rows,
+                        tile.rows ? tile.runs : &kOneRun,
+                        run_count,
+                        k / run_count,
                         static_cast<size_t>(tile.lda),
                         static_cast<size_t>(tile.ldc),
                         (k + 1) * kPanel,
@@ -95,16 +108,14 @@ void gemm_f32_run(const GemmTileF32& tile) {
   const float* packed = tile.packed;
   for (size_t column = 0; column < n && whole; column += kPanel, packed += steps.panel) {
     for (size_t row = 0; row < whole; row += 4) {
-      gemm_tile<4, 1>(tile.a + row * steps.lda, packed, steps, n - column,
-                      tile.c + row * steps.ldc + column);
+      gemm_tile<4, 1>(row, packed, steps, n - column, tile.c + row * steps.ldc + column);
     }
   }
-  const float* a = tile.a + whole * steps.lda;
   float* c = tile.c + whole * steps.ldc;
   switch (m - whole) {
-    case 1: return gemm_strip<1, 4>(a, tile.packed, steps, n, c);
-    case 2: return gemm_strip<2, 2>(a, tile.packed, steps, n, c);
-    case 3: return gemm_strip<3, 1>(a, tile.packed, steps, n, c);
+    case 1: return gemm_strip<1, 4>(whole, tile.packed, steps, n, c);
+    case 2: return gemm_strip<2, 2>(whole, tile.packed, steps, n, c);
+    case 3: return gemm_strip<3, 1>(whole, tile.packed, steps, n, c);
     default: return;
   }
 }
