@@ -35,10 +35,14 @@ export function bestVariant(): Variant {
 // Of `auto`: more would seldom get a processor of their own.
 const kMostThreads = 4;
 
+function canShareMemory(): boolean {
+  const isolated = globalThis.crossOriginIsolated ?? typeof process === 'object';
+  return isolated && typeof SharedArrayBuffer === 'function';
+}
+
 /** How many threads `auto` is here: one, where memory cannot be shared. */
 export function bestThreads(): number {
-  const isolated = globalThis.crossOriginIsolated ?? typeof process === 'object';
-  if (!isolated || typeof SharedArrayBuffer !== 'function') return 1;
+  if (!canShareMemory()) return 1;
   const processors =
     globalThis.navigator?.hardwareConcurrency ??
     globalThis.process?.getBuiltinModule?.('node:os').availableParallelism();
@@ -142,10 +146,17 @@ export function endThreads(core: Core): void {
 
 function threadsOf({ threads = 'auto', wasmUrl, wasmBinary, wasmModule }: InitOptions): number {
   if (threads === 'auto') return wasmUrl || wasmBinary || wasmModule ? 1 : bestThreads();
-  if (Number.isInteger(threads) && threads > 0 && threads <= 64) return threads;
-  throw new EightfoldError('invalid_config', `${threads} threads are not possible`, {
-    hint: "Known: 'auto', and whole numbers from 1 to 64.",
-  });
+  if (!Number.isInteger(threads) || threads < 1 || threads > 64) {
+    throw new EightfoldError('invalid_config', `${threads} threads are not possible`, {
+      hint: "Known: 'auto', and whole numbers from 1 to 64.",
+    });
+  }
+  if (threads > 1 && !canShareMemory()) {
+    throw new EightfoldError('invalid_config', 'threads need shared memory', {
+      hint: 'Serve the page with the headers of docs/THREADS.md, or ask for one thread.',
+    });
+  }
+  return threads;
 }
 
 export interface Loaded {
