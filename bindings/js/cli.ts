@@ -58,6 +58,7 @@ function addCommands(program: Command): void {
     .addOption(
       new Option('--mode <mode>', 'what becomes integers (default: "static")').choices([
         'static',
+        'auto',
         'dynamic',
         'weight_only',
         'float16',
@@ -76,6 +77,11 @@ function addCommands(program: Command): void {
     )
     .addOption(samples())
     .option('--exclude <node-or-op>', 'leave it float (may be repeated)', collect)
+    .option(
+      '--accuracy-budget <dB>',
+      'what --mode auto may lose against exact8 (default: 3)',
+      Number,
+    )
     .option('--report <file.json>', 'write the report there')
     .addOption(json());
   imageOptions(quantize).action(quantizeModel);

@@ -1,11 +1,20 @@
 // The main job: all verbs in order, from bytes to bytes with a report.
+
 import type { LoadOptions, ModelSource } from './api.ts';
+import { backendOf, budgetOf, chooseExact, kTrialSamples, type Trial } from './auto.ts';
 import { plainOf } from './config/base.ts';
 import { type BackendWire, backendWire } from './config/wire.ts';
 import type { Core, CoreComparator, CoreModel, CorePrepared } from './core.ts';
 import { call, EightfoldError } from './errors.ts';
 import { Pace } from './pace.ts';
-import { calibratePass, correctPass, optionalSqnr, outputRows, walk } from './passes.ts';
+import {
+  calibratePass,
+  comparisonOf,
+  correctPass,
+  optionalSqnr,
+  outputRows,
+  walk,
+} from './passes.ts';
 import { Replay } from './samples.ts';
 import { type Scope, withScope } from './scope.ts';
 import { openModel } from './source.ts';
@@ -77,6 +86,21 @@ export function exportModel(
   return scope.hold(made).save();
 }
 
+interface MakeOptions {
+  /** Names of layers that stay exact8. */
+  exact: readonly string[] | undefined;
+  samples: Replay;
+  /** Whether to compare even where the caller asked for no comparison. */
+  compares?: boolean;
+}
+
+interface Made {
+  prepared: CorePrepared;
+  quantized: CoreModel;
+  lowered: CoreModel;
+  comparator: CoreComparator | null;
+}
+
 class Route {
   readonly #core: Core;
   readonly #scope: Scope;
@@ -96,22 +120,26 @@ class Route {
 
   async run(source: ModelSource, load: LoadOptions): Promise<QuantizeResult> {
     const core = this.#core;
-    const hold = <T extends { delete(): void }>(handle: T) => this.#scope.hold(handle);
     const pace = this.#pace;
-    const { backend, format = 'qdq', fuseCustomConfig, convertCustomConfig } = this.#options;
+    const { mode, format = 'qdq', fuseCustomConfig } = this.#options;
     checkFormat(format);
-    const wire = backendWire(backend);
-    const convert = optionsText({ convertCustomConfig });
+    const isAuto = mode === 'auto';
+    const budget = isAuto ? budgetOf(this.#options) : 0;
+    const wire = backendWire(backendOf(this.#options));
 
     const model = await openModel(core, this.#scope, source, load, pace);
     const fused = await pace.phase('fuse', async () =>
-      hold(await fuseModel(core, model, wire, fuseCustomConfig)),
+      this.#scope.hold(await fuseModel(core, model, wire, fuseCustomConfig)),
     );
-    const prepared = await pace.phase('prepare', () => hold(this.#prepare(fused, wire.json)));
-    await this.#observe(prepared);
-    const quantized = await pace.phase('convert', () => hold(core.convert(prepared, convert)));
-    const lowered = await pace.phase('lower', () => hold(core.lower(quantized)));
-    const comparator = await this.#compare(prepared, lowered);
+    const exact = isAuto
+      ? await chooseExact((names) => this.#try(fused, wire.json, names), budget)
+      : undefined;
+    const { prepared, quantized, lowered, comparator } = await this.#make(
+      this.#scope,
+      fused,
+      wire.json,
+      { exact: exact ?? this.#options.exact, samples: this.#samples },
+    );
     const file = await pace.phase('export', () =>
       exportModel(core, this.#scope, { quantized, lowered }, format),
     );
@@ -120,31 +148,82 @@ class Route {
     const text = call(() =>
       core.report(prepared, lowered, comparator, sample, bytes, file.byteLength),
     );
-    return { model: file, report: reportOf(text) };
+    return { model: file, report: { ...reportOf(text), ...(exact && { exact }) } };
   }
 
-  #prepare(fused: CoreModel, backend: string): CorePrepared {
+  /** One trial of the mode auto; nothing of it stays. */
+  #try(fused: CoreModel, backend: string, names: readonly string[] | 'all'): Promise<Trial> {
+    return withScope(async (scope) => {
+      const samples = new Replay(this.#samples, kTrialSamples);
+      const all = names === 'all';
+      const made = await this.#make(scope, fused, all ? '"exact8"' : backend, {
+        exact: all ? this.#options.exact : [...names, ...(this.#options.exact ?? [])],
+        samples,
+        compares: true,
+      });
+      const sample = toWire(this.#first[0] ?? {});
+      const text = call(() =>
+        this.#core.report(made.prepared, made.lowered, made.comparator, sample, 0, 0),
+      );
+      const layers = reportOf(text).layers.filter(({ int8 }) => int8);
+      return {
+        comparison: comparisonOf(made.comparator!),
+        macs: new Map(layers.map(({ node, macs }) => [node, macs])),
+      };
+    });
+  }
+
+  async #make(
+    scope: Scope,
+    fused: CoreModel,
+    backend: string,
+    { exact, samples, compares }: MakeOptions,
+  ): Promise<Made> {
+    const core = this.#core;
+    const pace = this.#pace;
+    const convert = optionsText({ convertCustomConfig: this.#options.convertCustomConfig });
+    const prepared = await pace.phase('prepare', () =>
+      scope.hold(this.#prepare(fused, backend, exact)),
+    );
+    await this.#observe(prepared, samples);
+    const quantized = await pace.phase('convert', () =>
+      scope.hold(core.convert(prepared, convert)),
+    );
+    const lowered = await pace.phase('lower', () => scope.hold(core.lower(quantized)));
+    const comparator =
+      !compares && this.#options.compareSamples === 0
+        ? null
+        : await this.#compare(scope, prepared, lowered);
+    return { prepared, quantized, lowered, comparator };
+  }
+
+  #prepare(fused: CoreModel, backend: string, exact?: readonly string[]): CorePrepared {
     const { mode, observer, perTensor, activations, exclude } = this.#options;
     const { qconfigMapping, prepareCustomConfig } = this.#options;
-    const given = { mode, observer, perTensor, activations, exclude };
+    const plain = mode === 'auto' ? undefined : mode;
+    const given = { mode: plain, observer, perTensor, activations, exclude, exact };
     const text = optionsText({ ...given, qconfigMapping, prepareCustomConfig });
     return this.#core.prepare(fused, backend, text);
   }
 
-  async #observe(prepared: CorePrepared): Promise<void> {
-    const wanted = Math.max(1, this.#options.compareSamples ?? kDefaultCompared);
+  async #observe(prepared: CorePrepared, samples: Replay): Promise<void> {
+    const wanted = Math.max(1, this.#options.compareSamples || kDefaultCompared);
+    const isFirst = this.#first.length === 0;
     const seen = (feeds: Feeds) => {
-      if (this.#first.length < wanted) this.#first.push(copyFeeds(feeds));
+      if (isFirst && this.#first.length < wanted) this.#first.push(copyFeeds(feeds));
     };
-    await calibratePass(this.#core, prepared, this.#samples, { pace: this.#pace, seen });
+    await calibratePass(this.#core, prepared, samples, { pace: this.#pace, seen });
     if (this.#options.biasCorrection === false) return;
-    await correctPass(this.#core, prepared, this.#samples, this.#pace);
+    await correctPass(this.#core, prepared, samples, this.#pace);
   }
 
-  async #compare(prepared: CorePrepared, lowered: CoreModel): Promise<CoreComparator | null> {
-    if (this.#options.compareSamples === 0) return null;
-    const float = this.#scope.hold(call(() => prepared.graph()));
-    const comparator = this.#scope.hold(call(() => this.#core.makeComparator(float, lowered)));
+  async #compare(
+    scope: Scope,
+    prepared: CorePrepared,
+    lowered: CoreModel,
+  ): Promise<CoreComparator> {
+    const float = scope.hold(call(() => prepared.graph()));
+    const comparator = scope.hold(call(() => this.#core.makeComparator(float, lowered)));
     await walk(comparator, new Replay(this.#first), { pace: this.#pace, phase: 'compare' });
     return comparator;
   }

@@ -31,7 +31,7 @@ export class Replay implements AsyncIterable<Feeds> {
   readonly #source: Samples;
   readonly #limit: number;
   readonly #kept: Feeds[] | undefined;
-  #walked = false;
+  #rest: AsyncIterator<Feeds> | undefined;
 
   constructor(samples: Samples, limit = Number.POSITIVE_INFINITY) {
     const iterator = iteratorOf(samples);
@@ -50,14 +50,14 @@ export class Replay implements AsyncIterable<Feeds> {
   }
 
   async *#keep(kept: Feeds[]): AsyncGenerator<Feeds> {
-    if (this.#walked) {
-      yield* kept;
-      return;
-    }
-    this.#walked = true;
-    for await (const feeds of limited(this.#source, this.#limit)) {
-      kept.push(copyFeeds(feeds));
-      yield feeds;
+    this.#rest ??= limited(this.#source, this.#limit);
+    for (let i = 0; ; i++) {
+      if (i === kept.length) {
+        const next = await this.#rest.next();
+        if (next.done) return;
+        kept.push(copyFeeds(next.value));
+      }
+      yield kept[i]!;
     }
   }
 }

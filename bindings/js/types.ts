@@ -125,9 +125,18 @@ export interface QuantizationOptions {
   activations?: Activations;
   /** Node names or op types that stay float. */
   exclude?: readonly string[];
+  /** Node names or op types that keep what `exact8` gives them where the backend is `turbo` or `fast8`. */
+  exact?: readonly string[];
 }
 
-export interface QuantizeOptions extends QuantizationOptions, LongCallOptions {
+export interface QuantizeOptions extends Omit<QuantizationOptions, 'mode'>, LongCallOptions {
+  /**
+   * Default `static`. `auto` is static for the fastest kernels: `turbo` for every layer, but for those that have to
+   * stay `exact8` so that the outputs keep within `accuracyBudget`.
+   */
+  mode?: Mode | 'auto';
+  /** Of the mode `auto`: dB of SQNR that an output may lose against `exact8`. Default 3. */
+  accuracyBudget?: number;
   /** In place of `mode`, `observer`, `perTensor`, `activations` and `exclude`. */
   qconfigMapping?: QConfigMapping | QConfigMappingJson;
   fuseCustomConfig?: FuseCustomConfig | FuseCustomConfigJson;
@@ -231,6 +240,8 @@ export interface Report {
   samples: number;
   layers: LayerReport[];
   remarks: Remark[];
+  /** Of the mode `auto`: names of the layers that stay `exact8`. */
+  exact?: string[];
   /** SQNR in dB and argmax agreement (0..1) per model output, over the compared samples. */
   outputs: { name: string; sqnr: number; maxAbsError: number; argmaxAgreement: number }[];
 }

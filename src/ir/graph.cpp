@@ -230,6 +230,12 @@ void Graph::set_output(NodeId id, size_t index, ValueId new_output) {
   link(id);
 }
 
+void Graph::set_outputs(NodeId id, std::vector<ValueId> new_outputs) {
+  unlink(id);
+  node(id).outputs_ = std::move(new_outputs);
+  link(id);
+}
+
 void Graph::set_captures(NodeId id, std::vector<ValueId> captures) {
   unlink(id);
   node(id).captures_ = std::move(captures);

@@ -186,6 +186,7 @@ class Graph {
   void set_input(NodeId id, size_t index, ValueId value);  // grows the list with kNone
   void set_inputs(NodeId id, std::vector<ValueId> inputs);
   void set_output(NodeId id, size_t index, ValueId value);
+  void set_outputs(NodeId id, std::vector<ValueId> outputs);
   void set_captures(NodeId id, std::vector<ValueId> captures);
   void erase_node(NodeId id);  // its outputs lose their producer; uses of them stay
 

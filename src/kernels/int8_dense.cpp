@@ -25,14 +25,15 @@ int64_t tile_rows(const PackedDense& weights) {
   return std::clamp(fit / 4 * 4, kMinTileRows, kMaxTileRows);
 }
 
-// Zeros from element k to the end of every row of the scratch; loads never reach that far, so once
-// per call is enough.
-void clear_row_ends(const PackedDense& weights, uint8_t* scratch) {
+// Zeros from element k to the end of the first rows of the scratch, as many as `rows` need; loads
+// never reach that far, so once per call is enough.
+void clear_row_ends(const PackedDense& weights, int64_t rows, uint8_t* scratch) {
   const DenseInt8& kernel = *weights.kernel;
   const size_t stride = kernel.row_bytes(weights.k);
   const size_t used = static_cast<size_t>(weights.k) * kernel.element_bytes;
   const auto left = static_cast<int64_t>((stride - used) / kernel.element_bytes);
-  for (int64_t m = 0; m < tile_rows(weights); ++m) {
+  if (left == 0) return;
+  for (int64_t m = 0; m < std::min(rows, tile_rows(weights)); ++m) {
     kernel.pad({}, left, scratch + static_cast<size_t>(m) * stride + used);
   }
 }
@@ -140,7 +141,7 @@ void conv_group(const PackedDense& weights, const WindowGather& gather, const In
   const size_t stride = weights.kernel->row_bytes(weights.k);
   const int64_t step = tile_rows(weights);
   uint8_t* scratch = part.scratch;
-  clear_row_ends(weights, scratch);
+  clear_row_ends(weights, part.count(), scratch);
   for (int64_t first = part.begin; first < part.end; first += step) {
     const int64_t rows = std::min(step, part.end - first);
     Position at = position_of(first, shape.window);
@@ -233,7 +234,7 @@ void dense_part(const PackedDense& weights, const Int8Input& input, const Int8Ou
   const bool in_place = kernel.in_place && kernel.in_place(input, weights.k);
   const size_t stride = in_place ? static_cast<size_t>(rows.lda) : kernel.row_bytes(weights.k);
   const int64_t step = tile_rows(weights);
-  if (!in_place) clear_row_ends(weights, scratch);
+  if (!in_place) clear_row_ends(weights, part.count(), scratch);
   for (int64_t first = part.begin; first < part.end; first += step) {
     const int64_t count = std::min(step, part.end - first);
     const uint8_t* prepared = scratch;
@@ -258,7 +259,7 @@ void dense_columns(const PackedDense& weights, const Int8Input& input, const Int
   const size_t stride = in_place ? static_cast<size_t>(rows.lda) : kernel.row_bytes(weights.k);
   const uint8_t* prepared = in_place ? static_cast<const uint8_t*>(input.data) : scratch;
   if (!in_place) {
-    clear_row_ends(weights, scratch);
+    clear_row_ends(weights, rows.m, scratch);
     for (int64_t m = 0; m < rows.m; ++m) {
       kernel.load(input, m * rows.lda, weights.k, scratch + static_cast<size_t>(m) * stride);
     }

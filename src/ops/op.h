@@ -26,6 +26,7 @@
 #include "core/error.h"
 #include "core/tensor.h"
 #include "ir/graph.h"
+#include "ops/place_form.h"
 
 namespace eightfold {
 
@@ -192,6 +193,7 @@ enum class QuantizedOperands : uint8_t {
   kConvAdd,   // x, xs, xz, w, ws, wz, ys, yz, [bias int32], z, zs, zz
   kGemm,      // A, as, az, B, bs, bz, [C int32], ys, yz
   kVariadic,  // ys, yz, (x, xs, xz)...
+  kPlaces,    // as OpDef::places has it
 };
 struct QuantizedForm {
   QuantizedOperands operands = QuantizedOperands::kNone;
@@ -270,6 +272,8 @@ struct OpDef {
   ByteRange (*byte_range)(std::span<const ByteRange> inputs) = nullptr;
   // Output-channel axis of the weight input; null when the op has none.
   int (*weight_axis)(const Node&) = nullptr;
+  // Of an op with places of its own inside (place_form.h), and of its observed twin; null: none.
+  const PlaceForm* places = nullptr;
   // Multiply-accumulates for these shapes; null when the op has none worth counting.
   int64_t (*macs)(const Node&, std::span<const Shape> inputs,
                   std::span<const Shape> outputs) = nullptr;

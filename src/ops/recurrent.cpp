@@ -187,9 +187,18 @@ std::vector<OpDef> recurrent_ops() {
                      Role::kBias,       Role::kShape,  Role::kActivation};
   const Roles lstm{Role::kActivation, Role::kWeight,     Role::kWeight,     Role::kBias,
                    Role::kShape,      Role::kActivation, Role::kActivation, Role::kParameter};
-  return {recurrent_row<CellKind::kLstm>("LSTM", lstm),
+  OpDef row = recurrent_row<CellKind::kLstm>("LSTM", lstm);
+  row.places = &lstm_places();
+  const PlaceTarget& integers = row.places->integers;
+  row.quantized = {QuantizedOperands::kPlaces, integers.domain, integers.op_type};
+  OpDef observed = row;
+  observed.domain = kEightfoldDomain;
+  observed.infer = infer_observed_lstm;
+  return {row,
+          observed,
           recurrent_row<CellKind::kGru>("GRU", common),
-          recurrent_row<CellKind::kRnn>("RNN", common), dynamic_quantize_lstm_row(),
+          recurrent_row<CellKind::kRnn>("RNN", common),
+          dynamic_quantize_lstm_row(),
           qlinear_lstm_row()};
 }
 

@@ -70,6 +70,14 @@ const int32_t* sequence_lengths(const RunContext& context, const RecurrentShape&
 // One of a dtype and a shape, when it is there. Throws kInvalidType, kInvalidShape.
 void expect_input(const PlanContext& context, size_t input, DType dtype, const Shape& shape);
 
+// ---------------------------------------------------------------- places of a cell
+// What the observed twins give beside the op's own outputs, each [T, D, N, ...] with zeros where an
+// item takes no step: gate activations read [4H], the gates [3H] and [H], the cell state [H], and
+// its two terms f * C and i * g [2H].
+enum CellTap : int8_t { kTapLinear = 3, kTapSigmoid, kTapTanh, kTapCell, kTapProducts, kTapEnd };
+void infer_observed_lstm(InferContext& context);  // recurrent_taps.cpp
+const PlaceForm& lstm_places();                   // recurrent_places.cpp
+
 OpDef dynamic_quantize_lstm_row();  // recurrent_dynamic.cpp
 OpDef qlinear_lstm_row();           // qlinear_lstm.cpp
 int64_t recurrent_macs(const Node& node, std::span<const Shape> inputs,

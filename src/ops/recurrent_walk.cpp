@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "ops/recurrent_cell.h"
+#include "ops/recurrent_taps.h"
 
 namespace eightfold {
 namespace {
@@ -21,7 +22,8 @@ class Walk {
         shape_(shape),
         products_(products),
         lengths_(sequence_lengths(context, shape, kLengths)),
-        longest_(shape.steps) {
+        longest_(shape.steps),
+        taps_(context, shape) {
     const int64_t state = shape.batch * shape.hidden;
     h_ = scratch;
     c_ = h_ + state;
@@ -141,7 +143,13 @@ class Walk {
         const float* h_gates = recurrent_ + n * shape_.gates;
         float* h = h_ + n * hidden;
         switch (attributes_.kind) {
-          case CellKind::kLstm: return lstm_step(row, x_gates, h_gates, h, c_ + n * hidden);
+          case CellKind::kLstm: {
+            float* c = c_ + n * hidden;
+            const CellTaps::Item at{t, direction_, n};
+            taps_.before(at, x_gates, h_gates, c);
+            lstm_step(row, x_gates, h_gates, h, c);
+            return taps_.after(at, x_gates, c);
+          }
           case CellKind::kGru: return gru_step_linear(row, x_gates, h_gates, h);
           case CellKind::kRnn: return rnn_step(row, x_gates, h_gates, h);
         }
@@ -157,6 +165,7 @@ class Walk {
   GateProducts& products_;
   const int32_t* lengths_;
   int64_t longest_, direction_ = 0;
+  CellTaps taps_;
   float *h_, *c_, *reset_h_, *recurrent_, *gates_;
 };
 

@@ -11,7 +11,7 @@ namespace eightfold {
 namespace {
 
 constexpr const char* kDTypes[kOnnxColumns] = {"W8 I8 DYN8 DYN16 F16 WOI8", "D8 DI8",
-                                               "WO8 WO4 WOI8"};
+                                               "WO8 WO4 WOI8", "DYN8"};
 constexpr auto kBetween = QuantizeWhen::kBetweenQuantized;
 constexpr auto kAlone = QuantizeWhen::kDynamicAlone;
 constexpr auto kAfter = QuantizeWhen::kInputQuantized;
@@ -30,6 +30,7 @@ constexpr Row kRows[] = {
             "MaxPool Reshape Flatten Squeeze Unsqueeze Transpose Slice Split Gather Expand "
             "DepthToSpace [Resize?mode=nearest]",
             Trait::kShare, kAfter),
+    ops_row(kRecurrent, "LSTM"),
     table_row(kTables),
 };
 

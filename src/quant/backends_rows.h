@@ -76,7 +76,7 @@ void add_rows(BackendConfig& config, std::span<const Row> rows,
               std::span<const char* const> columns);
 
 // ---------------------------------------------------------------- tables that families share
-enum OnnxColumn : uint8_t { kLayers, kOthers, kTables, kOnnxColumns };
+enum OnnxColumn : uint8_t { kLayers, kOthers, kTables, kRecurrent, kOnnxColumns };
 // For targets that run graphs of ONNX. BatchNormalization, sums and products with constants, and
 // activations become part of the layer before them, Pad of the Conv behind it: exact in float.
 std::span<const Row> onnx_fusion_rows();

@@ -14,12 +14,13 @@ namespace {
 
 struct Columns {
   std::string_view name;
-  const char* dtypes[kOnnxColumns];  // layers, others, tables
+  const char* dtypes[kOnnxColumns];  // layers, others, tables, recurrent
 };
+constexpr const char* kCells = "W8 I8 DYN8";
 constexpr Columns kColumns[] = {
-    {"exact8", {"W8 I8 DYN8 DYN16 F16 WOI8", "D8 DI8", "WO8 WO4 WOI8"}},
-    {"fast8", {"PAIR8 PAIRI8 W8 I8 DYN8 DYN16 F16 WOI8", "D8 DI8", "WO8 WO4 WOI8"}},
-    {"turbo", {"QUAD7 W8 I8 DYN8 DYN16 F16 WOI8", "D7 D8 DI8", "WO8 WO4 WOI8"}},
+    {"exact8", {"W8 I8 DYN8 DYN16 F16 WOI8", "D8 DI8", "WO8 WO4 WOI8", kCells}},
+    {"fast8", {"PAIR8 PAIRI8 W8 I8 DYN8 DYN16 F16 WOI8", "D8 DI8", "WO8 WO4 WOI8", kCells}},
+    {"turbo", {"QUAD7 W8 I8 DYN8 DYN16 F16 WOI8", "D7 D8 DI8", "WO8 WO4 WOI8", kCells}},
 };
 
 constexpr auto kBetween = QuantizeWhen::kBetweenQuantized;
@@ -36,8 +37,13 @@ constexpr Row kRows[] = {
             "Relu Clip MaxPool Reshape Flatten Squeeze Unsqueeze Transpose Slice Split Gather "
             "Expand Tile Pad DepthToSpace SpaceToDepth Resize Upsample Identity Dropout",
             Trait::kShare, kAfter),
+    ops_row(kRecurrent, "LSTM"),
     table_row(kTables),
 };
+
+// No dynamic form, and no kernel that keeps the bounds: its own dtypes, the same for all three.
+constexpr const char* kTransposedDTypes[] = {"W8 I8 F16 WOI8"};
+constexpr Row kTransposed[] = {ops_row(kLayers, "ConvTranspose eightfold:ConvTranspose")};
 
 }  // namespace
 
@@ -46,6 +52,7 @@ void fill_wasm(BackendConfig& config) {
     if (preset.name != config.name()) continue;
     add_rows(config, onnx_fusion_rows(), preset.dtypes);
     add_rows(config, kRows, preset.dtypes);
+    add_rows(config, kTransposed, kTransposedDTypes);
   }
 }
 

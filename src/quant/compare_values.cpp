@@ -18,15 +18,30 @@ std::optional<ValueParams> read_params(const Graph& graph, ValueId scale, ValueI
   return ValueParams{s->data<float>()[0], z && z->size() == 1 ? integers_of(*z)[0] : 0};
 }
 
+// Of an operator with places: where that of output 0 stands.
+std::optional<size_t> place_scale_index(const Node& node) {
+  for (const OpDef* def : all_ops()) {
+    if (!def->places || def->quantized.op_type != node.op_type) continue;
+    size_t at = 0;
+    for (const PlaceOperand& operand : def->places->integers.operands) {
+      const bool is_place = operand.kind == PlaceOperand::kPlace;
+      if (is_place && def->places->places[operand.index].output == 0) return at;
+      at += is_place ? 2 : 1;
+    }
+  }
+  return std::nullopt;
+}
+
 // Where the output's scale stands among the inputs of an int8 operator; its zero point follows.
-std::optional<size_t> output_scale_index(QuantizedOperands operands) {
-  switch (operands) {
+std::optional<size_t> output_scale_index(const Node& node) {
+  switch (int8_operands(node)) {
     case QuantizedOperands::kUnary: return 3;
     case QuantizedOperands::kBinary: return 6;
     case QuantizedOperands::kConv: return 6;
     case QuantizedOperands::kConvAdd: return 6;
     case QuantizedOperands::kGemm: return 7;
     case QuantizedOperands::kVariadic: return 0;
+    case QuantizedOperands::kPlaces: return place_scale_index(node);
     default: return std::nullopt;
   }
 }
@@ -38,7 +53,7 @@ bool is_int8(const Graph& graph, ValueId id) {
 std::optional<ValueParams> params_of_output(const Graph& graph, const Node& node,
                                             const std::vector<std::optional<ValueParams>>& known) {
   if (is_quantize(node)) return read_params(graph, node.input(1), node.input(2));
-  if (const auto index = output_scale_index(int8_operands(node))) {
+  if (const auto index = output_scale_index(node)) {
     return read_params(graph, node.input(*index), node.input(*index + 1));
   }
   for (ValueId input : node.inputs()) {

@@ -1,4 +1,5 @@
 // ObserverSpec, QConfig and QConfigMapping as JSON (spec-facts 2.1, 2.2).
+#include <algorithm>
 #include <array>
 #include <climits>
 
@@ -81,8 +82,53 @@ bool write_spec(const ObserverSpec& spec, const ObserverSpec*, ConfigJson& out) 
 constexpr JsonCodec kSpecCodec = kCodec<ObserverSpec, read_spec, write_spec>;
 
 // ---------------------------------------------------------------- QConfigs
+// A nested structure of observers; null: as `activation`. An object is an observer where it has a
+// key of one.
+bool is_spec(const JsonPlace& place) {
+  return place.is_object() && std::ranges::any_of(kSpecFields, [&](const JsonField& spec) {
+           return place.find(spec.key).has_value();
+         });
+}
+void read_part(QConfig& qconfig, const std::string& path, const JsonPlace& place) {
+  constexpr size_t kDeepest = 8;
+  if (place.is_null()) return;
+  if (std::ranges::count(path, '.') >= static_cast<std::ptrdiff_t>(kDeepest)) {
+    place.refuse("is nested too deep");
+  }
+  const std::string prefix = path.empty() ? path : path + ".";
+  if (place.is_list()) {
+    const size_t size = place.list_size();
+    for (size_t i = 0; i < size; ++i) read_part(qconfig, prefix + std::to_string(i), place.item(i));
+    return;
+  }
+  if (!place.is_object()) place.refuse_type("an observer, a list or an object of them, or null");
+  if (!path.empty() && is_spec(place)) {
+    read_spec(qconfig.parts.emplace_back(path, qconfig.activation).second, place);
+    return;
+  }
+  const size_t size = place.object_size();
+  for (size_t i = 0; i < size; ++i) {
+    const JsonPlace member = place.member(i);
+    read_part(qconfig, prefix + std::string(member.key()), member);
+  }
+}
+void read_parts(QConfig& qconfig, const JsonPlace& place) {
+  if (!place.is_object()) place.refuse_type("an object");
+  qconfig.parts.clear();
+  read_part(qconfig, "", place);
+}
+// By path: {"state.0": ...}, which reads the same.
+bool write_parts(const QConfig& qconfig, const QConfig*, ConfigJson& out) {
+  out = ConfigJson::object();
+  for (const auto& [path, spec] : qconfig.parts) write_spec(spec, nullptr, append(out, path));
+  return !qconfig.parts.empty();
+}
+constexpr JsonCodec kPartsCodec = kCodec<QConfig, read_parts, write_parts>;
+
+// In this order: parts are read over what `activation` has.
 constexpr JsonField kQConfigFields[] = {field<&QConfig::activation>("activation", kSpecCodec),
-                                        field<&QConfig::weight>("weight", kSpecCodec)};
+                                        field<&QConfig::weight>("weight", kSpecCodec),
+                                        {"parts", itself, &kPartsCodec}};
 
 void read_qconfig(MaybeQConfig& qconfig, const JsonPlace& place) {
   qconfig.reset();

@@ -15,10 +15,13 @@
 #include "quant/convert_interface.h"
 #include "quant/convert_modes.h"
 #include "quant/convert_pairs.h"
+#include "quant/convert_places.h"
 #include "quant/convert_weights.h"
 #include "quant/identity.h"
+#include "quant/prepare_places.h"
 #include "quant/prepare_weights.h"
 #include "quant/route.h"
+#include "quant/unfold.h"
 
 namespace eightfold {
 namespace {
@@ -94,6 +97,7 @@ class Converter {
     const std::vector<NodeId> nodes(graph_.nodes().begin(), graph_.nodes().end());
     for (NodeId id : nodes) graph_.node(id).name = display_name(graph_, id);
     for (NodeId id : nodes) {
+      if (is_observed_twin(id)) settle_places(id);
       if (is_quantized(id)) convert_node(id);
     }
     for (const auto& [value, slot] : model_.slot_of) convert_value(value, slot);
@@ -107,6 +111,7 @@ class Converter {
     drop_unused_constants(graph_);
     // Parameters of a quantized model fit each other: no caller may override one of them.
     std::erase_if(graph_.inputs, [&](ValueId id) { return graph_.value(id).is_constant(); });
+    update_imports(graph_);
     graph_.stage = Stage::kQuantized;
     if (narrow_ranges_ > 0 && remarks_ != nullptr) {
       remarks_->push_back(
@@ -151,6 +156,7 @@ class Converter {
       case QuantMode::kFloat16: return store_weight_as_half(graph_, id, plan.weight_input);
       case QuantMode::kWeightOnly: return write_stored_weight(id, plan);
       case QuantMode::kDynamic:
+        if (!plan.weight_slots.empty()) return convert_placed_dynamically(id);
         write_stored_weight(id, plan);
         quantize_dynamically(graph_, id, dynamic_inputs_);
         return;
@@ -169,13 +175,78 @@ class Converter {
 
   // Quantized in, quantized out: its inputs lose their dequantize, its outputs have no quantize.
   void convert_custom(NodeId id) {
-    const std::string identity = op_identity(graph_.node(id));
-    for (const auto& [from, to] : options_.custom.observed_to_quantized_mapping) {
-      if (from != identity) continue;
-      set_identity(graph_.node(id), to);
-      break;
-    }
     connect_quantized(graph_, id);
+    const std::string identity = op_identity(graph_.node(id));
+    const auto& mapping = options_.custom.observed_to_quantized_mapping;
+    const auto to = std::ranges::find(mapping, identity, &ModuleMapping::value_type::first);
+    const bool is_placed = place_slots_.contains(id);
+    if (is_placed && (to == mapping.end() || to->second == integers_of(form_of(id)))) {
+      return convert_placed(id);
+    }
+    if (to != mapping.end()) set_identity(graph_.node(id), to->second);
+  }
+
+  // ---- ops with places of their own inside (ops/place_form.h)
+  bool is_observed_twin(NodeId id) const {
+    const OpDef* def = find_op(graph_, graph_.node(id));
+    return def && def->places && def->domain == kEightfoldDomain;
+  }
+  const PlaceForm& form_of(NodeId id) const { return *find_op(graph_, graph_.node(id))->places; }
+
+  static std::string integers_of(const PlaceForm& form) {
+    return std::string(form.integers.domain) + ":" + std::string(form.integers.op_type);
+  }
+
+  // Its inner places are outputs no longer. Where it is not quantized, it is the float op again.
+  void settle_places(NodeId id) {
+    const PlaceForm& form = form_of(id);
+    std::vector<int> slots;
+    for (const PlaceRow& place : form.places) slots.push_back(place_slot(model_, id, place));
+    for (size_t i = static_cast<size_t>(form.outputs); i < graph_.node(id).outputs().size(); ++i) {
+      model_.slot_of.erase(graph_.node(id).output(i));
+    }
+    drop_place_outputs(graph_, id, form);
+    if (is_quantized(id)) {
+      place_slots_[id] = std::move(slots);
+    } else {
+      graph_.node(id).domain.clear();
+    }
+  }
+
+  std::map<int, QParams> weight_qparams(NodeId id) const {
+    std::map<int, QParams> qparams;
+    for (const auto& [input, slot] : model_.plans.at(id).weight_slots) {
+      qparams[input] = model_.weight_slots[static_cast<size_t>(slot)].observer->qparams();
+    }
+    return qparams;
+  }
+
+  void add_weights(NodeId id, const std::map<int, QParams>& qparams, PlacedParams& params) const {
+    for (const auto& [input, weight] : qparams) {
+      const ValueId value = graph_.node(id).input(static_cast<size_t>(input));
+      params.weights[input] = place_weight(*graph_.constant(value), weight);
+    }
+  }
+
+  void convert_placed(NodeId id) {
+    const PlaceForm& form = form_of(id);
+    std::vector<float> scales;
+    for (int slot : place_slots_.at(id)) scales.push_back(slot_qparams(slot).scale[0]);
+    std::map<int, QParams> weights = weight_qparams(id);
+    remark_enlarged(id, fit_bias(graph_, id, form, scales, weights));
+    PlacedParams params;
+    add_weights(id, weights, params);
+    for (size_t i = 0; i < form.places.size(); ++i) {
+      params.places.push_back(slot_values(
+          place_slots_.at(id)[i], graph_.node(id).name + "_" + std::string(form.places[i].path)));
+    }
+    write_placed(graph_, id, form, form.integers, params);
+  }
+
+  void convert_placed_dynamically(NodeId id) {
+    PlacedParams params;
+    add_weights(id, weight_qparams(id), params);
+    write_placed(graph_, id, form_of(id), form_of(id).dynamic, params);
   }
 
   void convert_interface() {
@@ -218,6 +289,7 @@ class Converter {
     const QParamValues params = slot_values(slot, name);
     if (model_.plans.at(producer).is_custom) {
       graph_.value(raw).type.dtype = slot_qparams(slot).dtype;
+      graph_.rename_value(raw, graph_.unique_name(name + "_quantized"));
       add_dequantize(graph_, {.after = producer}, raw, params, -1, value, name);
       return;
     }
@@ -390,7 +462,10 @@ class Converter {
                   float input_scale, QParams& qparams) {
     const Tensor& weight = *graph_.constant(graph_.node(id).input(weighted.weight_input));
     const int64_t per_channel = weight.size() / std::max<int64_t>(weighted.channels, 1);
-    const int enlarged = enlarge_scales_for_bias(qparams, bias, input_scale, per_channel);
+    remark_enlarged(id, enlarge_scales_for_bias(qparams, bias, input_scale, per_channel));
+  }
+
+  void remark_enlarged(NodeId id, int enlarged) {
     if (enlarged == 0 || !remarks_) return;
     remarks_->push_back({graph_.node(id).name, graph_.node(id).op_type, "rewritten",
                          "the scales of " + std::to_string(enlarged) +
@@ -438,6 +513,7 @@ class Converter {
   Remarks* remarks_;
   int narrow_ranges_ = 0;
   DynamicInputs dynamic_inputs_;
+  std::map<NodeId, std::vector<int>> place_slots_;  // of nodes with places, in their order
   std::map<int, QParams> qparams_;
   std::map<int, QParamValues> slot_values_;
   // One int8 copy for all nodes that share a float weight, its scales and its rounding.

@@ -36,6 +36,8 @@ Tensor integer_tensor(DType dtype, Shape shape, std::span<const int32_t> values)
   switch (dtype) {
     case DType::kUint8: store<uint8_t>(tensor, values, range); break;
     case DType::kInt8: store<int8_t>(tensor, values, range); break;
+    case DType::kUint16: store<uint16_t>(tensor, values, range); break;
+    case DType::kInt16: store<int16_t>(tensor, values, range); break;
     case DType::kInt32: store<int32_t>(tensor, values, range); break;
     case DType::kUint4:
     case DType::kInt4: store_nibbles(tensor, values, range); break;

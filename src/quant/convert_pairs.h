@@ -21,7 +21,7 @@ struct QParamValues {
   ValueId zero_point = kNone;
 };
 
-// A tensor of `dtype` (uint8, int8, int32, uint4 or int4) holding `values`, saturated.
+// A tensor of `dtype` (8 or 16 bits, int32, uint4 or int4) holding `values`, saturated.
 Tensor integer_tensor(DType dtype, Shape shape, std::span<const int32_t> values);
 
 // <base>_scale and <base>_zero_point: scalars per tensor, vectors per channel.

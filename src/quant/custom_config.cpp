@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "ops/op.h"
 
 namespace eightfold {
 namespace {
@@ -85,6 +86,27 @@ ConvertCustomConfig& ConvertCustomConfig::set_observed_to_quantized_mapping(std:
 ConvertCustomConfig& ConvertCustomConfig::set_preserved_attributes(std::vector<std::string> names) {
   preserved_attributes = std::move(names);
   return *this;
+}
+
+PrepareCustomConfig default_prepare_custom_config() {
+  PrepareCustomConfig config;
+  for (const OpDef* def : all_ops()) {
+    if (!def->places || !def->domain.empty()) continue;
+    const std::string op(def->op_type);
+    config.set_float_to_observed_mapping(op, std::string(kEightfoldDomain) + ":" + op);
+  }
+  return config;
+}
+
+ConvertCustomConfig default_convert_custom_config() {
+  ConvertCustomConfig config;
+  for (const OpDef* def : all_ops()) {
+    if (!def->places || def->domain != kEightfoldDomain) continue;
+    config.set_observed_to_quantized_mapping(
+        std::string(def->domain) + ":" + std::string(def->op_type),
+        std::string(def->quantized.domain) + ":" + std::string(def->quantized.op_type));
+  }
+  return config;
 }
 
 FuseCustomConfig& FuseCustomConfig::set_preserved_attributes(std::vector<std::string> names) {

@@ -56,6 +56,11 @@ class ConvertCustomConfig {
   bool operator==(const ConvertCustomConfig&) const = default;
 };
 
+// Every op with places of its own (ops/place_form.h) to its observed twin, and that to its integer
+// op. Where a backend has dtypes for such an op this needs no saying; elsewhere it does.
+PrepareCustomConfig default_prepare_custom_config();
+ConvertCustomConfig default_convert_custom_config();
+
 class FuseCustomConfig {
  public:
   FuseCustomConfig& set_preserved_attributes(std::vector<std::string> names);

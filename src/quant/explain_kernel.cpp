@@ -28,6 +28,8 @@ constexpr Row kRows[] = {
     {"QGemm", name<DenseInt8>},
     {"MatMulInteger", name<DenseInt8>},
     {"ConvInteger", name<DenseInt8>},
+    {"QLinearLSTM", name<LstmCellInt8>},
+    {"DynamicQuantizeLSTM", name<DenseInt8>},
     {"QLinearAdd", name<AddInt8>},
     {"QLinearMul", name<MulInt8>},
     {"QLinearSigmoid", table},

@@ -11,6 +11,7 @@
 #include "quant/fusers/fuser.h"
 #include "quant/lower_compose.h"
 #include "quant/lower_operands.h"
+#include "quant/unfold_places.h"
 #include "runtime/fold_constants.h"
 #include "runtime/session.h"
 
@@ -130,6 +131,7 @@ Graph tidy_foreign(const Graph& source) {
   normalize_pairs(graph);
   for_each_node(graph, move_stored);
   for_each_node(graph, widen_weight);
+  for_each_node(graph, restore_places);
   for_each_node(graph, compose_group);
   infer_types(graph);
   return graph;

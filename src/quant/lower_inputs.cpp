@@ -206,6 +206,9 @@ std::optional<std::vector<ValueId>> int8_inputs(Graph& graph, const Group& group
     case QuantizedOperands::kGemm: return gemm(graph, group, why);
     case QuantizedOperands::kVariadic: return variadic(graph, group, why);
     case QuantizedOperands::kDirect: return direct(graph, group, why);
+    case QuantizedOperands::kPlaces:
+      *why = "the file does not say how the inside of its cell is quantized";
+      break;
     case QuantizedOperands::kNone: break;
   }
   return std::nullopt;

@@ -101,6 +101,10 @@ bool is_dequantize(const Node& node) {
 
 QuantizedOperands int8_operands(const Node& node) {
   for (const OpDef* def : all_ops()) {
+    const PlaceTarget* dynamic = def->places ? &def->places->dynamic : nullptr;
+    if (dynamic && dynamic->op_type == node.op_type && dynamic->domain == node.domain) {
+      return QuantizedOperands::kPlaces;
+    }
     const bool named = def->quantized.operands != QuantizedOperands::kDirect &&
                        def->quantized.op_type == node.op_type;
     if (named && def->quantized.operands != QuantizedOperands::kNone) {

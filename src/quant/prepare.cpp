@@ -14,11 +14,13 @@
 #include "quant/prepare_modes.h"
 #include "quant/prepare_neighbours.h"
 #include "quant/prepare_patterns.h"
+#include "quant/prepare_places.h"
 #include "quant/prepare_qconfigs.h"
 #include "quant/prepare_refusals.h"
 #include "quant/prepare_slots.h"
 #include "quant/prepare_weights.h"
 #include "quant/route.h"
+#include "quant/unfold.h"
 
 namespace eightfold {
 namespace {
@@ -49,7 +51,8 @@ class Preparer {
         neighbours_(graph_, patterns_),
         qconfigs_(graph_, patterns_, model.custom),
         slots_(model),
-        weights_(model) {}
+        weights_(model),
+        places_(model, slots_, weights_) {}
 
   void run() {
     const std::vector<NodeId> nodes(graph_.nodes().begin(), graph_.nodes().end());
@@ -132,6 +135,10 @@ class Preparer {
     if (!reason.empty()) return reason;
     plan.mode = *mode;
     reason = why_no_form(graph_.node(id), def, plan.mode, weight);
+    if (reason.empty() && def->places &&
+        (plan.mode == QuantMode::kStatic || plan.mode == QuantMode::kDynamic)) {
+      return observe_places(id, *def, plan);
+    }
     if (reason.empty() && plan.mode == QuantMode::kStatic) {
       reason = why_neighbours_refuse(id, observation, config.quantize_when, weight >= 0);
     }
@@ -206,10 +213,13 @@ class Preparer {
     return plan != model_.plans.end() && plan->second.quantized;
   }
 
-  // Made by an integer op, so that it is there in integers anyway.
+  // Made by an integer op, so that it is there in integers anyway: in 8 bits, which ops that pass
+  // them on take. The 16 bits of a cell state would be lost on them.
   bool comes_in_integers(ValueId value) const {
     const NodeId producer = graph_.value(value).producer();
-    return producer != kNone && is_quantized(producer) && slots_.find(value) != nullptr;
+    if (producer == kNone || !is_quantized(producer)) return false;
+    const ObserverSlot* slot = slots_.find(value);
+    return slot != nullptr && is_quantized_int8(slot->spec.dtype);
   }
 
   // The other nodes of a pattern such as (Relu, Conv): the anchor's output is observed, what lies
@@ -264,22 +274,53 @@ class Preparer {
       plan.weight_slot =
           weights_.observe(id, def, static_cast<size_t>(weight), plan.qconfig.weight);
     }
-    if (plan.mode == QuantMode::kStatic) observe_inputs(id, input_spec(id, plan));
+    if (plan.mode == QuantMode::kStatic) observe_inputs(id, plan.qconfig, input_spec(id, plan));
     return {};
   } catch (const Error& error) {
     if (error.code() != ErrorCode::kInvalidData) throw;
     return "a constant of it cannot be quantized: " + error.message();
   }
 
-  void observe_inputs(NodeId id, const ObserverSpec& spec) {
+  std::string observe_places(NodeId id, const OpDef& def, NodePlan& plan) try {
+    if (plan.mode == QuantMode::kDynamic) {
+      std::string reason = def.places->dynamic.why_not(graph_.node(id));
+      return reason.empty() ? places_.observe_weights(id, def, plan) : reason;
+    }
+    plan.is_custom = true;
+    return places_.observe(id, def, plan, [&](ValueId value) { return comes_in_integers(value); });
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kInvalidData) throw;
+    return "a constant of it cannot be quantized: " + error.message();
+  }
+
+  // The parts of a nested QConfig of any op: "inputs.0", "outputs.1".
+  const ObserverSpec& input_part(NodeId id, ValueId value, const QConfig& qconfig,
+                                 const ObserverSpec& standard) const {
+    if (qconfig.parts.empty()) return standard;
+    const auto inputs = graph_.node(id).inputs();
+    const auto index = std::ranges::find(inputs, value) - inputs.begin();
+    const ObserverSpec* part = qconfig.part("inputs." + std::to_string(index));
+    return part ? *part : standard;
+  }
+  static const ObserverSpec& output_part(size_t index, const QConfig& qconfig) {
+    const ObserverSpec* part = qconfig.part("outputs." + std::to_string(index));
+    return part ? *part : qconfig.activation;
+  }
+
+  void observe_inputs(NodeId id, const QConfig& qconfig, const ObserverSpec& standard) {
     const std::vector<ValueId> data = data_inputs(graph_, id);
+    const auto spec_of = [&](ValueId value) -> const ObserverSpec& {
+      return input_part(id, value, qconfig, standard);
+    };
     // Constants first: they may refuse, and then nothing must be observed.
-    const ObserverSpec of_constant = constant_spec(spec);
     for (ValueId value : data) {
       const Tensor* constant = graph_.constant(value);
-      if (constant != nullptr) observe_constant(*make_observer(of_constant), *constant);
+      if (constant == nullptr) continue;
+      observe_constant(*make_observer(constant_spec(spec_of(value))), *constant);
     }
     for (ValueId value : data) {
+      const ObserverSpec& spec = spec_of(value);
+      const ObserverSpec of_constant = constant_spec(spec);
       const Tensor* constant = graph_.constant(value);
       if (constant == nullptr) {
         slots_.observe_for(id, value, spec, comes_in_integers(value));
@@ -302,7 +343,7 @@ class Preparer {
   void observe_outputs(NodeId id, ObservationType observation, const NodePlan& plan) {
     const Node& node = graph_.node(id);
     if (observation != kShare) {
-      ObserverSpec spec = plan.qconfig.activation;
+      ObserverSpec spec = output_part(0, plan.qconfig);
       spec.negative_gain = neighbours_.negative_gain(node.output(0));
       slots_.observe(node.output(0), spec);
       return;
@@ -325,14 +366,20 @@ class Preparer {
     if (mode_of(*qconfig) != QuantMode::kStatic) {
       return "a custom module needs a statically quantized QConfig";
     }
-    plan.is_custom = true;
     plan.pattern = "custom module " + op_identity(graph_.node(id));
+    if (const OpDef* def = find_op(graph_, graph_.node(id)); qconfigs_.is_twin(id, def)) {
+      const std::string reason = why_float(graph_, id, def);
+      return reason.empty() ? observe_places(id, *def, plan) : reason;
+    }
+    plan.is_custom = true;
     for (ValueId value : data_inputs(graph_, id)) {
       if (graph_.constant(value) != nullptr) continue;
-      slots_.observe_for(id, value, qconfig->activation, comes_in_integers(value));
+      const ObserverSpec& spec = input_part(id, value, *qconfig, qconfig->activation);
+      slots_.observe_for(id, value, spec, comes_in_integers(value));
     }
-    for (ValueId output : graph_.node(id).outputs()) {
-      if (output != kNone) slots_.observe(output, qconfig->activation);
+    const auto outputs = graph_.node(id).outputs();
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      if (outputs[i] != kNone) slots_.observe(outputs[i], output_part(i, *qconfig));
     }
     qconfigs_.make_observed(graph_, id);
     return {};
@@ -383,6 +430,7 @@ class Preparer {
   QConfigTable qconfigs_;
   SlotTable slots_;
   WeightTable weights_;
+  PlaceTable places_;
   std::map<NodeId, ObservationType> observations_;
 };
 
@@ -400,7 +448,9 @@ PreparedModel prepare(const Graph& fused, const QConfigMapping& mapping,
   model.qconfig_mapping = mapping;
   model.custom = custom;
   infer_types(model.graph);
+  separate_place_inputs(model.graph);
   Preparer(model, backend).run();
+  update_imports(model.graph);
   return model;
 }
 

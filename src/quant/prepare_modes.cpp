@@ -32,6 +32,7 @@ std::string why_no_form(const Node& node, const OpDef* def, QuantMode mode, int 
            ", and it has no constant weight to quantize";
   }
   if (mode != QuantMode::kDynamic) return {};
+  if (def->places && !def->places->dynamic.op_type.empty()) return {};
   const bool is_conv =
       def->quantized.operands == QuantizedOperands::kConv && def->op_type != "ConvTranspose";
   const bool has_integers = is_conv || def->quantized.operands == QuantizedOperands::kGemm ||

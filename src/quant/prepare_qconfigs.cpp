@@ -84,6 +84,11 @@ const std::string* QConfigTable::observed_of(NodeId id) const {
 
 bool QConfigTable::is_custom(NodeId id) const { return observed_of(id) != nullptr; }
 
+bool QConfigTable::is_twin(NodeId id, const OpDef* def) const {
+  return def && def->places &&
+         *observed_of(id) == std::string(kEightfoldDomain) + ":" + std::string(def->op_type);
+}
+
 void QConfigTable::make_observed(Graph& graph, NodeId id) const {
   set_identity(graph.node(id), *observed_of(id));
 }

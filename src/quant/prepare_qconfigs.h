@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "ops/op.h"
 #include "quant/prepare_patterns.h"
 
 namespace eightfold {
@@ -24,6 +25,8 @@ class QConfigTable {
 
   // A class of float_to_observed_mapping.
   bool is_custom(NodeId node) const;
+  // That class is the observed twin of an op with places, which has a preparation of its own.
+  bool is_twin(NodeId node, const OpDef* def) const;
   void make_observed(Graph& graph, NodeId node) const;
 
  private:

@@ -15,6 +15,10 @@ class SlotTable {
   // For one consumer: the value's slot where observer and dtype are the same (`made_in_integers`:
   // where the dtype is), else one of the consumer's own.
   int observe_for(NodeId consumer, ValueId value, const ObserverSpec& spec, bool made_in_integers);
+  // For one consumer: this slot, whatever the value's own is.
+  void read_as(NodeId consumer, ValueId value, int slot) {
+    model_.consumer_slot_of[{consumer, value}] = slot;
+  }
   // `value` takes part in the slot of `with`, which has one; a slot that `value` had goes over too.
   void share(ValueId value, ValueId with) { join(value, model_.slot_of.at(with)); }
   void join(ValueId value, int slot);

@@ -84,4 +84,16 @@ int WeightTable::observe(NodeId id, const OpDef& def, size_t input, const Observ
   return index;
 }
 
+int WeightTable::observe_rows(NodeId id, size_t input, const ObserverSpec& spec) {
+  const Tensor& tensor = *model_.graph.constant(model_.graph.node(id).input(input));
+  if (tensor.rank() != 3) throw Error(ErrorCode::kInvalidData, "a weight of it has no rank 3");
+  const Shape& shape = tensor.shape();
+  const Tensor rows = tensor.reshaped({shape[0] * shape[1], shape[2]});
+  ObserverSpec fitted = spec;
+  fitted.ch_axis = 0;
+  const int axis = is_per_channel(spec.qscheme) ? 0 : -1;
+  model_.weight_slots.push_back({fitted, observe_weight(fitted, rows, axis)});
+  return static_cast<int>(model_.weight_slots.size()) - 1;
+}
+
 }  // namespace eightfold

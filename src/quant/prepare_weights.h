@@ -17,6 +17,8 @@ class WeightTable {
   // along the row's output-channel axis (the rows of an embedding's table); nodes that share
   // weight, axis and spec share it. Throws kInvalidData.
   int observe(NodeId node, const OpDef& def, size_t input, const ObserverSpec& spec);
+  // Of a weight [D, N, K] of an op with places: along its D * N rows.
+  int observe_rows(NodeId node, size_t input, const ObserverSpec& spec);
 
  private:
   PreparedModel& model_;

@@ -50,6 +50,11 @@ QRange ObserverSpec::range() const {
   return reduce_range ? reduced_range(range) : range;
 }
 
+const ObserverSpec* QConfig::part(std::string_view path) const {
+  const auto found = std::ranges::find(parts, path, &QConfigParts::value_type::first);
+  return found == parts.end() ? nullptr : &found->second;
+}
+
 QConfigMapping& QConfigMapping::set_global(MaybeQConfig qconfig) {
   global_ = std::move(qconfig);
   return *this;

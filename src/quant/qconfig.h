@@ -40,10 +40,17 @@ struct ObserverSpec {
   bool operator==(const ObserverSpec&) const = default;
 };
 
+// Observers of a node's single inputs, outputs and inner places, where they are not `activation`: a
+// nested structure, {x: q, state: [q_h, q_c]}, with its leaves by path: "x", "state.0", "state.1".
+// An op with places (ops/place_form.h) names them; any other has "inputs.0", "outputs.0" and so on.
+using QConfigParts = std::vector<std::pair<std::string, ObserverSpec>>;
+
 struct QConfig {
   ObserverSpec activation;
   ObserverSpec weight;
+  QConfigParts parts = {};
   bool is_dynamic() const { return activation.is_dynamic; }
+  const ObserverSpec* part(std::string_view path) const;  // null: there is none
   bool operator==(const QConfig&) const = default;
 };
 

@@ -18,6 +18,7 @@ struct Options {
   std::optional<DType> activations;
   bool per_tensor = false;
   std::vector<std::string> exclude;
+  std::vector<std::string> exact;
   std::optional<QConfigMapping> qconfig_mapping;
   PrepareCustomConfig prepare_custom;
 };
@@ -43,6 +44,7 @@ constexpr JsonField kPrepareFields[] = {
     field<&Options::per_tensor>("perTensor", kBoolCodec),
     field<&Options::activations>("activations", kActivationsCodec),
     field<&Options::exclude>("exclude", kStringsCodec),
+    field<&Options::exact>("exact", kStringsCodec),
     field<&Options::qconfig_mapping>("qconfigMapping",
                                      kOptionalCodec<QConfigMapping, kQConfigMappingCodec>),
     field<&Options::prepare_custom>("prepareCustomConfig", kPrepareCustomConfigCodec)};
@@ -57,7 +59,7 @@ void refuse_if_given(std::initializer_list<std::string_view> keys, const JsonPla
 
 void check_together(const Options& options, const JsonPlace& place) {
   if (options.qconfig_mapping) {
-    refuse_if_given({"mode", "observer", "perTensor", "activations", "exclude"}, place,
+    refuse_if_given({"mode", "observer", "perTensor", "activations", "exclude", "exact"}, place,
                     "does not go with qconfigMapping, which says it all");
   }
   if (options.mode == Mode::kStatic) return;
@@ -70,43 +72,49 @@ void check_together(const Options& options, const JsonPlace& place) {
 }
 
 // ---------------------------------------------------------------- the short form as a mapping
-QConfig short_qconfig(const Options& options, std::string_view preset) {
-  switch (options.mode) {
+QConfig base_qconfig(Mode mode, std::string_view preset) {
+  switch (mode) {
     case Mode::kDynamic: return named_qconfig("per_channel_dynamic_qconfig");
     case Mode::kWeightOnly: return named_qconfig("weight_only_qconfig");
     case Mode::kFloat16: return named_qconfig("float16_dynamic_qconfig");
     case Mode::kStatic: break;
   }
-  QConfig qconfig = preset.empty() ? default_qconfig() : get_default_qconfig(preset);
+  return preset.empty() ? default_qconfig() : get_default_qconfig(preset);
+}
+
+QConfig short_qconfig(const Options& options, std::string_view preset) {
+  QConfig qconfig = base_qconfig(options.mode, preset);
   if (!options.observer.empty()) qconfig.activation.observer = options.observer;
   if (options.activations) {
     qconfig.activation.dtype = *options.activations;
     qconfig.activation.quant_range.reset();
   }
+  if (options.per_tensor) {
+    qconfig.weight.observer = "MinMaxObserver";
+    qconfig.weight.qscheme = QScheme::kPerTensorSymmetric;
+  }
   return qconfig;
 }
 
-// Leaves float what `entry` names: a node, the nodes under a path, or all nodes of an op type.
-bool exclude(QConfigMapping& mapping, const Graph& graph, const std::string& entry) {
+// Sets the QConfig of what `entry` names: a node, the nodes under a path, or all nodes of an op
+// type.
+bool set_entry(QConfigMapping& mapping, const Graph& graph, const std::string& entry,
+               const MaybeQConfig& qconfig) {
   bool is_node = false, is_op = false;
   for (NodeId id : graph.nodes()) {
     const std::string name = display_name(graph, id);
     is_node = is_node || name == entry || name.starts_with(entry + "/");
     is_op = is_op || graph.node(id).op_type == entry;
   }
-  if (is_op) mapping.set_object_type(entry, std::nullopt);
-  if (is_node) mapping.set_module_name(entry, std::nullopt);
+  if (is_op) mapping.set_object_type(entry, qconfig);
+  if (is_node) mapping.set_module_name(entry, qconfig);
   return is_op || is_node;
 }
 
 QConfigMapping short_mapping(const Options& options, const BackendConfig& backend) {
   const std::vector<std::string> presets = backend_names();
   const bool is_preset = std::find(presets.begin(), presets.end(), backend.name()) != presets.end();
-  QConfig qconfig = short_qconfig(options, is_preset ? backend.name() : "");
-  if (options.per_tensor) {
-    qconfig.weight.observer = "MinMaxObserver";
-    qconfig.weight.qscheme = QScheme::kPerTensorSymmetric;
-  }
+  const QConfig qconfig = short_qconfig(options, is_preset ? backend.name() : "");
   QConfigMapping mapping = qconfig_mapping_around(
       qconfig, is_preset ? std::string_view(backend.name()) : kDefaultBackend);
   if (options.mode == Mode::kWeightOnly) {
@@ -132,12 +140,17 @@ void read_prepare(PrepareReading& reading, const JsonPlace& place) {
     return;
   }
   QConfigMapping mapping = short_mapping(options, reading.backend);
-  for (size_t i = 0; i < options.exclude.size(); ++i) {
-    if (exclude(mapping, reading.fused, options.exclude[i])) continue;
-    place.find("exclude")->item(i).refuse(
-        "'" + options.exclude[i] + "' is neither a node nor an op type of the fused model",
-        "fused layers carry the name of their first node; the report lists them all");
-  }
+  const auto set_all = [&](std::string_view key, const std::vector<std::string>& entries,
+                           const MaybeQConfig& qconfig) {
+    for (size_t i = 0; i < entries.size(); ++i) {
+      if (set_entry(mapping, reading.fused, entries[i], qconfig)) continue;
+      place.find(key)->item(i).refuse(
+          "'" + entries[i] + "' is neither a node nor an op type of the fused model",
+          "fused layers carry the name of their first node; the report lists them all");
+    }
+  };
+  set_all("exact", options.exact, short_qconfig(options, kDefaultBackend));
+  set_all("exclude", options.exclude, std::nullopt);
   reading.result.qconfig_mapping = std::move(mapping);
 }
 constexpr JsonCodec kPrepareOptionsCodec = kReader<PrepareReading, read_prepare>;

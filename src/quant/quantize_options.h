@@ -1,10 +1,12 @@
 // The options of prepare and convert as JSON, as the bindings and a recipe give them.
 //
 //   prepare   short  {mode?: "static" | "dynamic" | "weight_only" | "float16", observer?,
-//                     perTensor?: bool, activations?: "uint8" | "int8", exclude?: [node or op]}
+//                     perTensor?: bool, activations?: "uint8" | "int8", exclude?: [node or op],
+//                     exact?: [node or op]}
 //             long   {qconfigMapping}              and with either form  prepareCustomConfig?
 //   convert   {qconfigMapping?, convertCustomConfig?}
-// The short form starts from the QConfig that the backend's kernels want.
+// The short form starts from the QConfig that the backend's kernels want; what `exact` names gets
+// the one of exact8.
 #pragma once
 
 #include <string_view>

@@ -46,9 +46,13 @@ std::string reason_for(const ReportInputs& inputs, NodeId id, const std::string&
 
 std::string weight_scheme(const PreparedModel& prepared, NodeId id) {
   const auto plan = prepared.plans.find(id);
-  if (plan == prepared.plans.end() || plan->second.weight_slot < 0) return "";
-  const ObserverSpec& spec =
-      prepared.weight_slots[static_cast<size_t>(plan->second.weight_slot)].spec;
+  if (plan == prepared.plans.end()) return "";
+  int slot = plan->second.weight_slot;
+  if (slot < 0 && !plan->second.weight_slots.empty()) {
+    slot = plan->second.weight_slots.begin()->second;
+  }
+  if (slot < 0) return "";
+  const ObserverSpec& spec = prepared.weight_slots[static_cast<size_t>(slot)].spec;
   return std::string(dtype_name(spec.dtype)) +
          (is_per_channel(spec.qscheme) ? " per channel" : " per tensor") +
          (is_symmetric(spec.qscheme) ? ", symmetric" : ", affine");

@@ -71,6 +71,8 @@ struct NodePlan {
   bool standalone = false;      // of a standalone module, which has a mapping of its own
   int weight_input = -1;        // index of the constant weight among its inputs; -1: none
   int weight_slot = -1;         // into weight_slots: observer of the weight, already run
+  // Of an op with places (ops/place_form.h): weight input -> weight slot.
+  std::map<int, int> weight_slots;
 };
 
 struct PreparedModel {

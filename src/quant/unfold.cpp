@@ -11,6 +11,7 @@
 #include "quant/route.h"
 #include "quant/unfold_composed.h"
 #include "quant/unfold_parts.h"
+#include "quant/unfold_places.h"
 
 namespace eightfold {
 namespace {
@@ -88,7 +89,10 @@ void unfold_integer_clamp(Graph& graph, NodeId id) {
 }
 
 void unfold_node(Graph& graph, NodeId id) {
-  if (graph.node(id).domain != kEightfoldDomain || unfold_parts(graph, id)) return;
+  if (graph.node(id).domain != kEightfoldDomain || unfold_places(graph, id) ||
+      unfold_parts(graph, id)) {
+    return;
+  }
   if (const std::vector<NodeId> parts = split_composed(graph, id); !parts.empty()) {
     for (NodeId part : parts) unfold_node(graph, part);
     return;
@@ -182,7 +186,9 @@ void update_imports(Graph& graph) {
 Graph unfold(const Graph& fused) {
   Graph graph = fused;
   const std::vector<NodeId> nodes(graph.nodes().begin(), graph.nodes().end());
-  for (NodeId id : nodes) unfold_node(graph, id);
+  for (NodeId id : nodes) {
+    if (graph.alive(id)) unfold_node(graph, id);
+  }
   update_imports(graph);
   return graph;
 }

@@ -87,11 +87,17 @@ export function floatBetween<Layer extends LayerMacs>(layers: readonly Layer[]):
   return inner.filter(({ int8 }) => !int8);
 }
 
+/** Integers in our Session alone: onnxruntime has no integer kernel for them. */
+const kOursAlone = new Set(['ConvTranspose']);
+
 /** Layers executed in float although the report does not say so; fusions extend a node's name. */
 export function unnamedFloat(
   executed: readonly LayerMacs[],
   report: readonly LayerMacs[],
 ): LayerMacs[] {
   const named = report.filter(({ int8 }) => !int8).map(({ node }) => node);
-  return executed.filter(({ int8, node }) => !int8 && !named.some((name) => node.includes(name)));
+  return executed.filter(
+    ({ int8, node, opType }) =>
+      !int8 && !kOursAlone.has(opType) && !named.some((name) => node.includes(name)),
+  );
 }

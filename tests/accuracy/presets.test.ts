@@ -7,16 +7,27 @@ import type { QuantizeOptions } from '../../bindings/js/types.ts';
 import { haveData, kDataFolder, kNoData, readModel } from './data.ts';
 import { backendNames, eightfold, quantizeWith } from './eightfold.ts';
 import { calibrationFeeds, feedsOf } from './evaluate.ts';
+import { groupDistances } from './groups.ts';
 import { Sqnr } from './metrics.ts';
 import { kModels, type ModelRow } from './models.ts';
 import { type Engine, ortWeb } from './runners.ts';
 import { pick } from './samples.ts';
-import { type Feeds, unstack } from './tensor.ts';
+import type { Feeds } from './tensor.ts';
 
 const kCalibration = 2;
 // Between the runtimes: integers are equal, floats between them may move a tie by a step, and a step goes far through
-// gates and recurrent layers. Two probabilities (ppocr) say little in dB: there the same class will do.
-const kLeastAgreement = 18;
+// gates and recurrent layers.
+const kLeastAgreement = 25;
+// Where the whole models differ by more. There each group of the file is compared alone: within one step, and equal
+// but for this share of its elements.
+const kMostTies = 1e-4;
+const kDiffer: Readonly<Record<string, string>> = {
+  'ppocr-angle-cls {"backend":"executorch"}':
+    'a tie in four products of 190,000 is 15 dB in two probabilities; onnxruntime-web differs as much from itself ' +
+    'when the integers are among the outputs',
+  'ppocr-angle-cls {"backend":"tensorrt"}':
+    'one convolution of 600,000 is on a tie, for its float bias is rounded to integers',
+};
 // Against float: noise, zeros and saturation everywhere are what a broken file gives.
 const kLeastLikeness = 3;
 
@@ -47,10 +58,16 @@ function decibels(row: ModelRow, wanted: Feeds, got: Feeds): number {
   return sqnr.decibels;
 }
 
-function sameChoice({ choice }: ModelRow, theirs: Feeds, ours: Feeds): boolean {
-  if (!choice) return false;
-  const [a, b] = [theirs, ours].map((outputs) => Array.from(choice(unstack(outputs, 1)[0]!)));
-  return a!.every((value, i) => value === b![i]);
+async function assertGroupsAgree(model: Uint8Array, feeds: Feeds): Promise<void> {
+  const distances = await groupDistances(model, feeds);
+  assert.ok(distances.size > 0);
+  let [elements, differing] = [0, 0];
+  for (const [group, distance] of distances) {
+    assert.ok(distance.steps <= 1, `${group} is off by ${distance.steps} steps`);
+    elements += distance.elements;
+    differing += distance.differing;
+  }
+  assert.ok(differing <= kMostTies * elements, `${differing} of ${elements} integers differ`);
 }
 
 for (const row of kModels) {
@@ -82,8 +99,14 @@ for (const row of kModels) {
       t.diagnostic(
         `${name.padEnd(26)} int8 MACs ${share} %, runtimes ${agreement.toFixed(1)} dB, float ${likeness.toFixed(1)} dB`,
       );
-      const agree = agreement >= kLeastAgreement || sameChoice(row, theirs, ours);
-      assert.ok(agree, `${name}: the runtimes agree to ${agreement} dB`);
+      const exception = kDiffer[`${row.name} ${name}`];
+      if (exception) {
+        t.diagnostic(exception);
+        await assertGroupsAgree(quantized.model, feeds!);
+      } else {
+        const told = `${name}: the runtimes agree to ${agreement} dB`;
+        assert.ok(agreement >= kLeastAgreement, told);
+      }
       assert.ok(likeness >= kLeastLikeness, `${name}: ${likeness} dB against float`);
     }
   });

@@ -42,20 +42,27 @@ function adapt(ort: Ort, session: Session): Runner {
   };
 }
 
+function webEngine(name: string, graphOptimizationLevel: 'all' | 'disabled'): Engine {
+  return {
+    name,
+    async open(model) {
+      const ort = await import('onnxruntime-web');
+      ort.env.wasm.numThreads = 1;
+      ort.env.logLevel = 'error';
+      const session = await ort.InferenceSession.create(model, {
+        executionProviders: ['wasm'],
+        graphOptimizationLevel,
+        logSeverityLevel: kErrorsOnly,
+      });
+      return adapt(ort as unknown as Ort, session as unknown as Session);
+    },
+  };
+}
+
 /** onnxruntime-web on its wasm backend, one thread. */
-export const ortWeb: Engine = {
-  name: 'onnxruntime-web',
-  async open(model) {
-    const ort = await import('onnxruntime-web');
-    ort.env.wasm.numThreads = 1;
-    ort.env.logLevel = 'error';
-    const session = await ort.InferenceSession.create(model, {
-      executionProviders: ['wasm'],
-      logSeverityLevel: kErrorsOnly,
-    });
-    return adapt(ort as unknown as Ort, session as unknown as Session);
-  },
-};
+export const ortWeb = webEngine('onnxruntime-web', 'all');
+/** The same, operator by operator as the file has them: floats between the pairs of a QDQ file. */
+export const ortWebPlain = webEngine('onnxruntime-web, nothing fused', 'disabled');
 
 /** onnxruntime-node on the CPU: fast, for looking around; no figure of the table comes from it. */
 export const ortNode: Engine = {

@@ -54,6 +54,7 @@ const kCoreKnows = new Set([
   'unknown name of a QConfig',
   'unknown name in an entry',
   'a malformed name pattern',
+  'a part that is a number',
 ]);
 
 interface Readable {

@@ -336,6 +336,45 @@ TEST_CASE("normalizations are found in parts", "[cleanup]") {
          "", "Mul ReduceMean Add Sqrt Div Mul"});
 }
 
+TEST_CASE("transposed convolutions with stride 1 are convolutions", "[cleanup]") {
+  using Ints = std::vector<int64_t>;
+  struct Row {
+    const char* what;
+    Shape x, weight;
+    std::vector<Attribute> attributes;
+    bool becomes;
+  };
+  const Row rows[] = {
+      {"one axis", {2, 3, 7}, {3, 4, 3}, {}, true},
+      {"pads of their own", {1, 3, 5, 6}, {3, 2, 3, 2}, {{"pads", Ints{1, 0, 2, 1}}}, true},
+      {"dilations", {1, 2, 4, 5}, {2, 3, 3, 2}, {{"dilations", Ints{2, 3}}}, true},
+      {"groups", {1, 6, 4, 4}, {6, 2, 3, 3}, {{"group", int64_t{3}}}, true},
+      {"a group per channel", {1, 5, 4, 4}, {5, 1, 3, 3}, {{"group", int64_t{5}}}, true},
+      {"three axes", {1, 2, 3, 3, 2}, {2, 3, 2, 2, 2}, {{"pads", Ints{0, 1, 0, 1, 0, 1}}}, true},
+      {"stride", {1, 2, 4, 4}, {2, 3, 3, 3}, {{"strides", Ints{1, 2}}}, false},
+      {"output_padding",
+       {1, 2, 4},
+       {2, 3, 3},
+       {{"dilations", Ints{2}}, {"output_padding", Ints{1}}},
+       false},
+      {"output_shape", {1, 2, 4}, {2, 3, 3}, {{"output_shape", Ints{5}}}, false},
+      {"auto_pad", {1, 2, 4}, {2, 3, 3}, {{"auto_pad", std::string("SAME_UPPER")}}, false},
+      {"pads beyond the window", {1, 2, 6}, {2, 3, 2}, {{"pads", Ints{2, 1}}}, false},
+  };
+  for (const Row& row : rows) {
+    const auto group = std::ranges::find(row.attributes, "group", &Attribute::name);
+    const int64_t groups = group == row.attributes.end() ? 1 : std::get<int64_t>(group->value);
+    check({row.what, 13,
+           [&](GraphBuilder& g, ValueId x) {
+             const ValueId w = g.constant(noise(row.weight, -1, 1, 5));
+             const ValueId b = g.constant(noise({row.weight[1] * groups}, -1, 1, 7));
+             return g.node("ConvTranspose", {x, w, b}, row.attributes);
+           },
+           row.becomes ? "transposed_convolutions 1" : "", row.becomes ? "Conv" : "ConvTranspose"},
+          row.x);
+  }
+}
+
 TEST_CASE("a pattern of the backend that names the parts goes first", "[cleanup]") {
   BackendConfig own("own");
   own.set_backend_pattern_config(BackendPatternConfig({"Erf", "Add", "Mul"}));

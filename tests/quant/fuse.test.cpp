@@ -82,7 +82,7 @@ Graph convtranspose_bn_grouped() {
   const ValueId x = g.input("x", {1, 4, 5, 5});
   const ValueId conv =
       g.node("ConvTranspose", {x, g.constant(noise({4, 3, 2, 2})), g.constant(noise({6}))},
-             {{"group", int64_t{2}}});
+             {{"group", int64_t{2}}, {"strides", std::vector<int64_t>{2, 1}}});
   g.output(g.node("Relu", {g.node("BatchNormalization", norm_inputs(g, conv, 6))}));
   return g.build();
 }

@@ -21,11 +21,13 @@ inline ValueId conv(GraphBuilder& g, ValueId x, int64_t in, int64_t out, size_t 
                 {{{"pads", std::vector<int64_t>(2 * spatial, 1)}}, {}, std::move(name)});
 }
 
+// With strides: one without is made a Conv.
 inline ValueId conv_transpose(GraphBuilder& g, ValueId x, int64_t in, int64_t out,
                               size_t spatial = 2) {
   Shape shape{in, out};
   shape.insert(shape.end(), spatial, 2);
-  return g.node("ConvTranspose", {x, g.constant(noise(shape, -1, 1, 4), "w")});
+  return g.node("ConvTranspose", {x, g.constant(noise(shape, -1, 1, 4), "w")},
+                {{"strides", std::vector<int64_t>(spatial, 2)}});
 }
 
 inline ValueId linear(GraphBuilder& g, ValueId x, int64_t in, int64_t out, std::string name = {}) {

@@ -12,7 +12,8 @@ interface Flags extends ImageFlags, ConfigFlags {
   output: string;
   calibration: string;
   format: Format;
-  mode?: Mode;
+  mode?: Mode | 'auto';
+  accuracyBudget?: number;
   observer?: string;
   perTensor?: boolean;
   activations?: Activations;
@@ -37,7 +38,9 @@ export function describeReport(report: Report): string {
     decibels(sqnr),
     percent(argmaxAgreement),
   ]);
+  const { exact } = report;
   return [
+    ...(exact ? [`turbo, with ${exact.length} of ${layers.length} layers as exact8`] : []),
     `${bytesText(bytes.float)} -> ${bytesText(bytes.int8)} (${ratio} times smaller)`,
     `${percent(report.int8MacShare)} of ${report.macs.toLocaleString('en')} multiply-accumulates in int8`,
     '',
@@ -48,7 +51,8 @@ export function describeReport(report: Report): string {
 }
 
 export async function quantizeModel(path: string, flags: Flags): Promise<void> {
-  const { format, mode, observer, perTensor, activations, samples, exclude } = flags;
+  const { format, mode, observer, perTensor, activations, samples, exclude, accuracyBudget } =
+    flags;
   const eightfold = await init();
   const configs = await configsOf(flags, eightfold);
   if (observer) checkName('observer', observer, await eightfold.observerNames());
@@ -63,6 +67,7 @@ export async function quantizeModel(path: string, flags: Flags): Promise<void> {
       calibration,
       format,
       ...(mode && { mode }),
+      ...(accuracyBudget !== undefined && { accuracyBudget }),
       ...(observer && { observer }),
       ...(activations && { activations }),
       ...(perTensor && { perTensor }),

@@ -189,9 +189,23 @@ export interface ObserverSpec {
   boundedSum?: BoundedSum;
 }
 
+/** An observer, or a nested structure of them; what is null is as `activation`. */
+export type NestedObservers =
+  | ObserverSpec
+  | null
+  | readonly NestedObservers[]
+  | { readonly [key: string]: NestedObservers };
+
+/**
+ * Observers of single inputs, outputs and inner places: `{x, state: [h, c], linear, sigmoid, tanh, cell}`
+ * of LSTM, `{inputs: [...], outputs: [...]}` of other ops.
+ */
+export type QConfigParts = { readonly [key: string]: NestedObservers };
+
 export interface QConfigJson {
   activation?: ObserverSpec;
   weight?: ObserverSpec;
+  parts?: QConfigParts;
 }
 
 /** A QConfig, a name of `qconfigNames()`, or `null`: leave float. */

@@ -1,14 +1,21 @@
 // QConfig and QConfigMapping: what the user asks for. Names and meanings are PyTorch's.
 import { Config, put } from './base.ts';
 import { read, readDef } from './check.ts';
-import type { ObserverSpec, QConfigEntry, QConfigJson, QConfigMappingJson } from './json.ts';
+import type {
+  ObserverSpec,
+  QConfigEntry,
+  QConfigJson,
+  QConfigMappingJson,
+  QConfigParts,
+} from './json.ts';
 import { defs } from './schema.ts';
 
-/** An observer for activations and one for weights. */
+/** An observer for activations and one for weights; others for single parts of a node. */
 export class QConfig extends Config {
   static override readonly def = 'QConfig';
   declare readonly activation?: ObserverSpec;
   declare readonly weight?: ObserverSpec;
+  declare readonly parts?: QConfigParts;
 
   constructor(json: QConfigJson = {}) {
     super();

@@ -1,5 +1,6 @@
 // The verbs of api.ts, sent to the worker.
 import type * as api from '../api.ts';
+import { backendOf } from '../auto.ts';
 import { BackendConfig } from '../config/backend.ts';
 import { plainOf } from '../config/base.ts';
 import { backendWire } from '../config/wire.ts';
@@ -43,7 +44,9 @@ function loading(options: api.LoadOptions = {}): { sent: object; call: Call } {
 }
 
 /** Options with configs as JSON, and who answers for the functions of a backend. */
-function crossing({ backend, ...rest }: api.PrepareOptions & api.LoadOptions = {}) {
+type Crossing = Omit<api.PrepareOptions, 'mode'> & api.LoadOptions;
+
+function crossing({ backend, ...rest }: Crossing = {}) {
   const { json, names, ask } = backendWire(backend);
   const there: BackendThere = { eightfoldBackend: json, functions: names };
   const { externalData, ...configs } = rest;
@@ -140,7 +143,7 @@ export class RemoteEightfold implements api.Eightfold {
   ): Promise<QuantizeResult> {
     const samples = new Replay(options.calibration, options.samples);
     const { calibration: _, ...rest } = options;
-    const { sent, call } = crossing(rest);
+    const { sent, call } = crossing({ ...rest, backend: backendOf(options) });
     const args = [model, { ...sent, calibration: kSamplesHere }];
     return (await this.#ask('quantize', args, { ...call, samples })) as QuantizeResult;
   }

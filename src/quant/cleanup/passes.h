@@ -7,12 +7,14 @@
 
 namespace eightfold {
 
-int fold_shapes(Graph& graph);        // fold_shapes.cpp
-int remove_no_ops(Graph& graph);      // no_ops.cpp
-int merge_transposes(Graph& graph);   // chains.cpp
-int merge_views(Graph& graph);        // chains.cpp
-int merge_constants(Graph& graph);    // duplicates.cpp
-int merge_equal_nodes(Graph& graph);  // duplicates.cpp
+int fold_shapes(Graph& graph);          // fold_shapes.cpp
+int remove_no_ops(Graph& graph);        // no_ops.cpp
+int unpack_sequences(Graph& graph);     // sequences.cpp
+int merge_transposes(Graph& graph);     // chains.cpp
+int merge_views(Graph& graph);          // chains.cpp
+int merge_constants(Graph& graph);      // duplicates.cpp
+int merge_equal_nodes(Graph& graph);    // duplicates.cpp
+int convolve_transposed(Graph& graph);  // transposed.cpp
 
 // Several operators that say in parts what one operator says.
 int find_hard_swish(Graph& graph);    // hard_activations.cpp

@@ -152,10 +152,11 @@ export async function runBoth(model: Uint8Array, feeds: Record<string, Tensor>):
   return { ours, theirs };
 }
 
-/** What an output may be off: `steps` for integers, `relative` to the largest value for floats. */
+/** What an output may be off: `steps` for integers, `relative` to the largest value and `absolute` for floats. */
 export interface Tolerance {
   steps?: number;
   relative?: number;
+  absolute?: number;
 }
 
 export function assertSame({ ours, theirs }: Outputs, tolerance: Tolerance = {}, what = ''): void {
@@ -167,7 +168,8 @@ export function assertSame({ ours, theirs }: Outputs, tolerance: Tolerance = {},
     const b = Array.from(other.data as Float32Array, Number);
     const isFloat = mine.type === 'float32';
     const largest = b.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
-    const allowed = isFloat ? (tolerance.relative ?? 0) * largest : (tolerance.steps ?? 0);
+    const { relative = 0, absolute = 0, steps = 0 } = tolerance;
+    const allowed = isFloat ? relative * largest + absolute : steps;
     const off = a.findIndex((value, i) => !(Math.abs(value - b[i]!) <= allowed));
     const bad = a.filter((value, i) => !(Math.abs(value - b[i]!) <= allowed)).length;
     assert.equal(

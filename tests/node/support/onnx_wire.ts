@@ -152,13 +152,24 @@ export function singleNodeModel(
   node: WireNode,
   inputs: readonly ValueSpec[],
 ): Uint8Array {
-  const constants = [...new Set(node.inputs)].flatMap((name) => model.initializers.get(name) ?? []);
+  return partOfModel(model, [node], inputs, node.outputs.filter(Boolean));
+}
+
+/** A model of some nodes of `model`, in their order, with their constants. */
+export function partOfModel(
+  model: WireModel,
+  nodes: readonly WireNode[],
+  inputs: readonly ValueSpec[],
+  outputs: readonly string[],
+): Uint8Array {
+  const read = new Set(nodes.flatMap((node) => node.inputs));
+  const constants = [...read].flatMap((name) => model.initializers.get(name) ?? []);
   const graph = concat([
-    bytesField(1, node.raw),
-    textField(2, 'one_node'),
+    ...nodes.map(({ raw }) => bytesField(1, raw)),
+    textField(2, 'part'),
     ...constants.map((raw) => bytesField(5, raw)),
     ...inputs.map((input) => bytesField(11, valueInfo(input))),
-    ...node.outputs.filter(Boolean).map((name) => bytesField(12, valueInfo({ name }))),
+    ...outputs.map((name) => bytesField(12, valueInfo({ name }))),
   ]);
   return concat([
     numberField(1, model.irVersion),
