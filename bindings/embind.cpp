@@ -8,6 +8,7 @@
 #include "bindings/loading.h"
 #include "bindings/stepping.h"
 #include "bindings/verbs.h"
+#include "kernels/parallel.h"
 
 namespace eightfold::bindings {
 namespace {
@@ -78,6 +79,7 @@ EMSCRIPTEN_BINDINGS(eightfold) {
   function("operators", guarded<list_operators>);
   function("isa", guarded<isa>);
   function("setIsa", guarded<choose_isa>);
+  function("setThreads", guarded<set_threads>);
   function("heapBytes", guarded<heap_bytes>);
   function("allocatedBytes", guarded<allocated_bytes>);
 }

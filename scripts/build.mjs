@@ -13,6 +13,7 @@ import { checkSizes } from './size.mjs';
 
 // The presets whose modules the package ships.
 const kShipped = ['wasm', 'wasm-relaxed'];
+const kModules = ['eightfold_module', 'eightfold_module_threads'];
 
 /** Configures a CMake preset when needed and builds targets of it. */
 export async function buildPreset(env, preset, targets) {
@@ -69,7 +70,7 @@ async function buildPage() {
 }
 
 async function buildOnce(env) {
-  for (const preset of kShipped) await buildPreset(env, preset, ['eightfold_module']);
+  for (const preset of kShipped) await buildPreset(env, preset, kModules);
   await buildScripts();
   await buildPage();
   checkSizes();

@@ -15,6 +15,12 @@ function contentSecurityPolicy(): Plugin {
   };
 }
 
+// Threads need them (docs/THREADS.md).
+const kIsolation = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+};
+
 /** The page is typed against the package's sources and built from what is shipped. */
 const kShipped = {
   find: /^(?:\.\.\/)+bindings\/js\/(\w+)\.ts$/,
@@ -26,6 +32,8 @@ export default defineConfig({
   base: './',
   resolve: { alias: [kShipped] },
   worker: { format: 'es' },
+  server: { headers: kIsolation },
+  preview: { headers: kIsolation },
   build: {
     target: 'es2022',
     outDir: 'dist',

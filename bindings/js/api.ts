@@ -166,10 +166,17 @@ export interface Memory {
 /** Bytes of an ONNX file, or a model loaded from one. */
 export type ModelSource = Uint8Array | ArrayBuffer | Model;
 
+/** The build in use, the kernels it runs and on how many threads. */
+export interface Build {
+  readonly variant: string;
+  readonly isa: string;
+  readonly threads: number;
+}
+
 /** One instance of the core with its own memory. */
 export interface Eightfold {
-  /** The build in use and the kernels it runs, for example `{variant: 'simd128', isa: 'simd128'}`. */
-  readonly build: { readonly variant: string; readonly isa: string };
+  /** For example `{variant: 'simd128', isa: 'simd128', threads: 4}`. */
+  readonly build: Build;
 
   loadModel(bytes: Uint8Array | ArrayBuffer, options?: LoadOptions): Promise<Model>;
   /** What a model is. External data is neither read nor wanted. */
@@ -215,4 +222,7 @@ export interface Eightfold {
   /** The operators that run, a row per domain, name and range of opsets. */
   operators(): Promise<OperatorInfo[]>;
   memory(): Promise<Memory>;
+
+  /** Ends the instance's threads; it goes on with one. An instance in a worker ends whole. */
+  terminate(): void;
 }

@@ -11,6 +11,8 @@ import { count, imageOptions, UsageError } from './cli/options.ts';
 import { quantizeModel } from './cli/quantize.ts';
 import { runModel } from './cli/run.ts';
 import { complain } from './cli/text.ts';
+import { init } from './index.ts';
+import type { InitOptions } from './types.ts';
 
 const kFailed = 1;
 const kWrongUsage = 2;
@@ -127,6 +129,16 @@ function makeProgram(): Command {
   const program = new Command('eightfold')
     .description('Quantizes float ONNX models to int8, and proves that they still work.')
     .version(version())
+    .addOption(
+      new Option(
+        '--threads <n>',
+        'threads of a run (default: one per processor, up to 4)',
+      ).argParser(count),
+    )
+    .hook('preAction', async (all) => {
+      const { threads } = all.opts<InitOptions>();
+      if (threads) await init({ threads });
+    })
     .showHelpAfterError('(--help says more)')
     .exitOverride();
   addCommands(program);

@@ -169,6 +169,9 @@ export interface Core {
   operators(): OperatorInfo[];
   isa(): string;
   setIsa(name: string): void;
+  setThreads(count: number): void;
+  /** Of a build with threads. */
+  PThread?: { terminateAllThreads(): void };
   heapBytes(): number;
   allocatedBytes(): number;
 }

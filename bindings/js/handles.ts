@@ -57,7 +57,11 @@ export class LocalSession extends LocalHandle<CoreSession> implements api.Sessio
   // The run before, whatever became of it.
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(raw: CoreSession) {
+  /** `owner` lives as long as its sessions do. */
+  constructor(
+    raw: CoreSession,
+    readonly owner?: object,
+  ) {
     super(raw);
     this.inputNames = call(() => raw.inputNames());
     this.outputNames = call(() => raw.outputNames());

@@ -25,7 +25,7 @@ export { QConfig, QConfigMapping } from './config/qconfig.ts';
 export { type DataArray, type DataSet, splitSamples } from './data.ts';
 export { type ErrorCode, errorCodes } from './error_codes.ts';
 export { EightfoldError } from './errors.ts';
-export { bestVariant } from './load.ts';
+export { bestThreads, bestVariant } from './load.ts';
 export { createInstance } from './local.ts';
 export { readNpz, writeNpz } from './npz.ts';
 export type * from './types.ts';

@@ -5,7 +5,7 @@ import { backendWire } from './config/wire.ts';
 import type { Core, CoreModel } from './core.ts';
 import { call } from './errors.ts';
 import { LocalModel, LocalPrepared, LocalSession, rawModel, rawPrepared } from './handles.ts';
-import { type Loaded, loadCore } from './load.ts';
+import { endThreads, type Loaded, loadCore } from './load.ts';
 import { Pace } from './pace.ts';
 import { calibratePass, comparable, comparisonOf, correctPass, walk } from './passes.ts';
 import { checkFormat, exportModel, fuseModel, optionsText, quantize, saved } from './quantize.ts';
@@ -25,13 +25,26 @@ import type {
 
 const kBodyRunLimit = 2 ** 24;
 
-export class LocalEightfold implements api.Eightfold {
-  readonly build: { readonly variant: string; readonly isa: string };
-  readonly #core: Core;
+// Threads do not end by themselves, and hold the memory they share.
+const kForgotten = new FinalizationRegistry<Core>(endThreads);
 
-  constructor({ core, variant }: Loaded) {
+export class LocalEightfold implements api.Eightfold {
+  readonly #core: Core;
+  #build: api.Build;
+
+  constructor({ core, variant, threads }: Loaded) {
     this.#core = core;
-    this.build = { variant, isa: call(() => core.isa()) };
+    this.#build = { variant, isa: call(() => core.isa()), threads };
+    if (threads > 1) kForgotten.register(this, core);
+  }
+
+  get build(): api.Build {
+    return this.#build;
+  }
+
+  terminate(): void {
+    endThreads(this.#core);
+    this.#build = { ...this.#build, threads: 1 };
   }
 
   #model(make: () => CoreModel): api.Model {
@@ -114,7 +127,10 @@ export class LocalEightfold implements api.Eightfold {
     const limit = options?.bodyRunLimit ?? kBodyRunLimit;
     return withScope(async (scope) => {
       const raw = await openModel(this.#core, scope, model, options);
-      return new LocalSession(call(() => this.#core.makeSession(raw, isBytes(model), limit)));
+      return new LocalSession(
+        call(() => this.#core.makeSession(raw, isBytes(model), limit)),
+        this,
+      );
     });
   }
 

@@ -21,6 +21,7 @@ export type { RemoteEightfold } from './worker.ts';
 
 /** Starts a worker thread with an instance of its own; terminate() ends it. */
 export function startWorker(options: InitOptions = {}): Promise<RemoteEightfold> {
-  const worker = new Worker(new URL('./node/worker_main.js', import.meta.url));
+  // What Node was started with (`--input-type`, loaders) is not for our script.
+  const worker = new Worker(new URL('./node/worker_main.js', import.meta.url), { execArgv: [] });
   return connect(nodeEndpoint(worker), options, () => void worker.terminate());
 }

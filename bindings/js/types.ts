@@ -91,6 +91,12 @@ export interface InitOptions {
   variant?: 'auto' | 'simd128' | 'relaxed';
   /** Forces a kernel class for tests: `scalar` or `simd128`. */
   isa?: string;
+  /**
+   * Threads that share the work of a run; the numbers are the same for any. `auto` is one for each processor, at most
+   * four, where memory can be shared: in Node, and in pages that are cross-origin isolated; one elsewhere, and where
+   * the wasm file is named or given. More than one need the wasm file of the variant that has threads.
+   */
+  threads?: number | 'auto';
   /** Where the wasm file is, if not beside the module. */
   wasmUrl?: string | URL;
   /** The bytes of the wasm file of the chosen variant. */

@@ -2,5 +2,5 @@
 export const kContentSecurityPolicy: string;
 export function serve(
   folder: string,
-  options?: { port?: number },
+  options?: { port?: number; isolated?: boolean },
 ): Promise<{ url: string; close: () => Promise<void> }>;

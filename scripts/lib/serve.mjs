@@ -22,11 +22,13 @@ export const kContentSecurityPolicy =
 
 const kHeaders = {
   'Content-Security-Policy': kContentSecurityPolicy,
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Embedder-Policy': 'require-corp',
   'Cross-Origin-Resource-Policy': 'same-origin',
   'X-Content-Type-Options': 'nosniff',
   'Cache-Control': 'no-cache',
+};
+const kIsolation = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
 };
 
 /** The file a request means, or undefined when there is none below `folder`. */
@@ -43,19 +45,19 @@ function resolveFile(folder, url) {
   return statSync(file, { throwIfNoEntry: false })?.isFile() ? file : undefined;
 }
 
-function answer(folder, request, response) {
+function answer(folder, headers, request, response) {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
-    response.writeHead(405, kHeaders).end();
+    response.writeHead(405, headers).end();
     return;
   }
   const file = resolveFile(folder, request.url);
   if (!file) {
-    response.writeHead(404, { ...kHeaders, 'Content-Type': 'text/plain' }).end('not found\n');
+    response.writeHead(404, { ...headers, 'Content-Type': 'text/plain' }).end('not found\n');
     return;
   }
   const type = kTypes[extname(file)] ?? 'application/octet-stream';
   response.writeHead(200, {
-    ...kHeaders,
+    ...headers,
     'Content-Type': type,
     'Content-Length': statSync(file).size,
   });
@@ -78,10 +80,11 @@ function listen(server, port) {
 
 /**
  * Serves `folder` on localhost and returns {url, close}. Port 0 is any free one; another port that is
- * taken falls back to a free one.
+ * taken falls back to a free one. Without `isolated` the page's memory cannot be shared.
  */
-export async function serve(folder, { port = 0 } = {}) {
-  const server = createServer((request, response) => answer(folder, request, response));
+export async function serve(folder, { port = 0, isolated = true } = {}) {
+  const headers = isolated ? { ...kHeaders, ...kIsolation } : kHeaders;
+  const server = createServer((request, response) => answer(folder, headers, request, response));
   let bound;
   try {
     bound = await listen(server, port);

@@ -8,6 +8,7 @@
 #include "kernels/float.h"
 #include "kernels/kernels.h"
 #include "kernels/layout.h"
+#include "kernels/parallel.h"
 #include "kernels/strips.h"
 
 namespace eightfold {
@@ -32,19 +33,25 @@ void conv_windows(const ConvWeightsShape& weights, const ConvShape& shape, GemmT
   tile.rows = strips.rows();
   tile.runs = strips.runs();
   tile.run_count = strips.run_count();
-  const float *x = tile.a, *packed = tile.packed;
+  const float* x = tile.a;
   float* y = tile.c;
+  const ParallelLoop loop{strips.line_count(),
+                          shape.window.width().out * tile.k * tile.n * weights.groups + 1, 1,
+                          reinterpret_cast<uint8_t*>(pixels), strips.pixel_bytes()};
   for (int64_t b = 0; b < shape.batch; ++b) {
-    const auto use = [&](const float* strip, int64_t first, int64_t count) {
-      tile.m = count;
-      for (int64_t g = 0; g < weights.groups; ++g) {
-        tile.packed = packed + g * panels;
-        tile.a = strip + g * weights.group_in;
-        tile.c = y + first * tile.ldc + g * weights.group_out;
-        kernel->run(tile);
-      }
-    };
-    strips.for_lines(x, 0, strips.line_count(), pixels, use);
+    parallel_for(loop, [&](const LoopPart& part) {
+      const auto use = [&](const float* strip, int64_t first, int64_t count) {
+        GemmTileF32 some = tile;
+        some.m = count;
+        for (int64_t g = 0; g < weights.groups; ++g) {
+          some.packed = tile.packed + g * panels;
+          some.a = strip + g * weights.group_in;
+          some.c = y + first * tile.ldc + g * weights.group_out;
+          kernel->run(some);
+        }
+      };
+      strips.for_lines(x, part.begin, part.end, reinterpret_cast<float*>(part.scratch), use);
+    });
     x += shape.window.in_size() * shape.in_channels;
     y += shape.window.out_size() * shape.out_channels;
   }
@@ -76,20 +83,28 @@ void depthwise_image(const float* packed, const ConvShape& shape, const float* x
   const WindowAxis& depth = shape.window.depth();
   const WindowAxis& height = shape.window.height();
   const WindowAxis& width = shape.window.width();
-  const float* rows[kMaxDepthwiseTaps];
-  DepthwiseRowF32 row{packed + shape.out_channels, packed, rows, depth.kernel * height.kernel,
-                      shape.out_channels,          width,  y,    clamp};
-  for (int64_t d = 0; d < depth.out; ++d) {
-    for (int64_t h = 0; h < height.out; ++h, row.out += width.out * shape.out_channels) {
+  const int64_t row_floats = width.out * shape.out_channels;
+  const ParallelLoop loop{depth.out * height.out, row_floats * shape.window.taps() + 1};
+  parallel_for(loop, [&](const LoopPart& part) {
+    const float* rows[kMaxDepthwiseTaps];
+    DepthwiseRowF32 row{packed + shape.out_channels,
+                        packed,
+                        rows,
+                        depth.kernel * height.kernel,
+                        shape.out_channels,
+                        width,
+                        y + part.begin * row_floats,
+                        clamp};
+    for (int64_t line = part.begin; line < part.end; ++line, row.out += row_floats) {
       for (int64_t r = 0; r < row.row_count; ++r) {
-        const int64_t iz = input_position(depth, d, r / height.kernel);
-        const int64_t iy = input_position(height, h, r % height.kernel);
+        const int64_t iz = input_position(depth, line / height.out, r / height.kernel);
+        const int64_t iy = input_position(height, line % height.out, r % height.kernel);
         const bool inside = iz >= 0 && iz < depth.in && iy >= 0 && iy < height.in;
         rows[r] = inside ? x + (iz * height.in + iy) * width.in * shape.out_channels : nullptr;
       }
       kernel->run(row);
     }
-  }
+  });
 }
 
 void conv_depthwise(const ConvWeightsShape& weights, const float* packed, const ConvShape& shape,

@@ -3,6 +3,7 @@
 
 #include "kernels/float.h"
 #include "kernels/kernels.h"
+#include "kernels/parallel.h"
 
 namespace eightfold {
 namespace {
@@ -44,14 +45,26 @@ void pack_dense_f32(const DenseWeightsF32& weights, float* packed) {
 
 void gemm_f32(const GemmTileF32& rows) {
   const auto kernel = select<GemmFloat32>();
-  const int64_t block = block_rows(rows.k);
-  GemmTileF32 tile = rows;
-  for (int64_t first = 0; first < rows.m; first += block) {
-    tile.m = std::min(block, rows.m - first);
-    tile.a = rows.a + first * rows.lda;
-    tile.c = rows.c + first * rows.ldc;
-    kernel->run(tile);
+  if (rows.m < kPanelF32) {  // too few to share out: the columns are
+    parallel_for({rows.n, rows.m * rows.k + 1, 4 * kPanelF32}, [&](const LoopPart& part) {
+      GemmTileF32 tile = rows;
+      tile.packed += packed_dense_f32(rows.k, part.begin);
+      tile.n = part.count();
+      tile.c += part.begin;
+      kernel->run(tile);
+    });
+    return;
   }
+  const int64_t block = block_rows(rows.k);
+  parallel_for({rows.m, rows.k * rows.n + 1, 4}, [&](const LoopPart& part) {
+    GemmTileF32 tile = rows;
+    for (int64_t first = part.begin; first < part.end; first += block) {
+      tile.m = std::min(block, part.end - first);
+      tile.a = rows.a + first * rows.lda;
+      tile.c = rows.c + first * rows.ldc;
+      kernel->run(tile);
+    }
+  });
 }
 
 }  // namespace eightfold

@@ -99,6 +99,9 @@ struct DenseInt8 {
   // Whether rows of k activations can be read where they lie; null: never.
   bool (*in_place)(const Int8Input& input, int64_t k);
   void (*run)(const DenseTile& tile);
+  // Columns from a multiple of it on are a product of their own, packed behind those before them;
+  // 0: never.
+  int64_t block_columns = 0;
 };
 
 struct PackedDense {
@@ -107,6 +110,7 @@ struct PackedDense {
   int64_t k = 0, n = 0;              // k: of one piece, with its padding
   ActivationRange activations = {};  // that the kernel was chosen for
   int64_t pieces = 0;                // as in DenseWeights
+  int64_t row_size() const { return pieces == 0 ? k : pieces * k; }
 };
 // Packs for the best kernel that is exact for these weights. Throws kLimitExceeded when a sum could
 // leave 32 bits, bias aside.

@@ -9,6 +9,7 @@
 #include "kernels/int8.h"
 #include "kernels/int8_lines.h"
 #include "kernels/kernels.h"
+#include "kernels/parallel.h"
 
 namespace eightfold {
 namespace {
@@ -128,15 +129,21 @@ void advance(Position& at, const Window& window) {
   ++at.depth;
 }
 
-// One group of one image.
+// Rows of the product in parts of whole register tiles.
+ParallelLoop rows_loop(const PackedDense& weights, int64_t rows, uint8_t* scratch) {
+  return {rows, weights.k * weights.n / 4 + 1, 8, scratch, dense_scratch_bytes(weights)};
+}
+
+// Some pixels of one group of one image.
 void conv_group(const PackedDense& weights, const WindowGather& gather, const Int8Output& output,
-                const ConvShape& shape, int64_t batch, uint8_t* scratch) {
+                const ConvShape& shape, int64_t batch, const LoopPart& part) {
   const int64_t pixels = shape.window.out_size();
   const size_t stride = weights.kernel->row_bytes(weights.k);
   const int64_t step = tile_rows(weights);
-  clear_row_ends(weights, pixels, scratch);
-  for (int64_t first = 0; first < pixels; first += step) {
-    const int64_t rows = std::min(step, pixels - first);
+  uint8_t* scratch = part.scratch;
+  clear_row_ends(weights, part.count(), scratch);
+  for (int64_t first = part.begin; first < part.end; first += step) {
+    const int64_t rows = std::min(step, part.end - first);
     Position at = position_of(first, shape.window);
     for (int64_t m = 0; m < rows; ++m, advance(at, shape.window)) {
       gather.row(batch, at, scratch + static_cast<size_t>(m) * stride);
@@ -218,15 +225,18 @@ size_t dense_scratch_bytes(std::span<const PackedDense> groups) {
   return bytes;
 }
 
-void dense_rows(const PackedDense& weights, const Int8Input& input, const Int8Output& output,
-                const DenseRows& rows, uint8_t* scratch) {
+namespace {
+
+void dense_part(const PackedDense& weights, const Int8Input& input, const Int8Output& output,
+                const DenseRows& rows, const LoopPart& part) {
   const DenseInt8& kernel = *weights.kernel;
+  uint8_t* scratch = part.scratch;
   const bool in_place = kernel.in_place && kernel.in_place(input, weights.k);
   const size_t stride = in_place ? static_cast<size_t>(rows.lda) : kernel.row_bytes(weights.k);
   const int64_t step = tile_rows(weights);
-  if (!in_place) clear_row_ends(weights, rows.m, scratch);
-  for (int64_t first = 0; first < rows.m; first += step) {
-    const int64_t count = std::min(step, rows.m - first);
+  if (!in_place) clear_row_ends(weights, part.count(), scratch);
+  for (int64_t first = part.begin; first < part.end; first += step) {
+    const int64_t count = std::min(step, part.end - first);
     const uint8_t* prepared = scratch;
     if (in_place) {
       prepared = static_cast<const uint8_t*>(input.data) + first * rows.lda;
@@ -239,6 +249,39 @@ void dense_rows(const PackedDense& weights, const Int8Input& input, const Int8Ou
     kernel.run({weights.bytes->data(), prepared, stride, count, weights.k, weights.n,
                 at_element(output, first * rows.ldc), rows.ldc});
   }
+}
+
+// Few rows, at most a tile of them: each part has all of them and some blocks of columns.
+void dense_columns(const PackedDense& weights, const Int8Input& input, const Int8Output& output,
+                   const DenseRows& rows, uint8_t* scratch) {
+  const DenseInt8& kernel = *weights.kernel;
+  const bool in_place = kernel.in_place && kernel.in_place(input, weights.k);
+  const size_t stride = in_place ? static_cast<size_t>(rows.lda) : kernel.row_bytes(weights.k);
+  const uint8_t* prepared = in_place ? static_cast<const uint8_t*>(input.data) : scratch;
+  if (!in_place) {
+    clear_row_ends(weights, rows.m, scratch);
+    for (int64_t m = 0; m < rows.m; ++m) {
+      kernel.load(input, m * rows.lda, weights.k, scratch + static_cast<size_t>(m) * stride);
+    }
+  }
+  const ParallelLoop loop{weights.n, rows.m * weights.k / 4 + 1, kernel.block_columns};
+  parallel_for(loop, [&](const LoopPart& part) {
+    kernel.run({weights.bytes->data() + kernel.packed_bytes(weights.k, part.begin), prepared,
+                stride, rows.m, weights.k, part.count(), at_element(output, part.begin), rows.ldc});
+  });
+}
+
+}  // namespace
+
+void dense_rows(const PackedDense& weights, const Int8Input& input, const Int8Output& output,
+                const DenseRows& rows, uint8_t* scratch) {
+  const int threads = thread_count();
+  if (threads > 1 && rows.m < kMinTileRows * threads && rows.m <= tile_rows(weights) &&
+      weights.kernel->block_columns > 0) {
+    return dense_columns(weights, input, output, rows, scratch);
+  }
+  parallel_for(rows_loop(weights, rows.m, scratch),
+               [&](const LoopPart& part) { dense_part(weights, input, output, rows, part); });
 }
 
 size_t conv_scratch_bytes(std::span<const PackedDense> groups, const ConvShape& shape) {
@@ -260,7 +303,10 @@ void conv_int8(std::span<const PackedDense> groups, const Int8Input& input,
     for (int64_t g = 0; g < count; ++g) {
       const PackedDense& weights = groups[static_cast<size_t>(g)];
       const WindowGather gather(weights, input, shape, g * in_channels, in_channels);
-      conv_group(weights, gather, at_element(output, g * out_channels), shape, batch, scratch);
+      const Int8Output to = at_element(output, g * out_channels);
+      parallel_for(rows_loop(weights, shape.window.out_size(), scratch), [&](const LoopPart& part) {
+        conv_group(weights, gather, to, shape, batch, part);
+      });
     }
   }
 }

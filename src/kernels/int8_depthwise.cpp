@@ -3,6 +3,7 @@
 
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
+#include "kernels/parallel.h"
 
 namespace eightfold {
 namespace {
@@ -67,34 +68,34 @@ size_t depthwise_scratch_bytes(const PackedDepthwise& weights, const Window& win
 void depthwise_int8(const PackedDepthwise& weights, const Int8Input& input,
                     const Int8Output& output, const ConvShape& shape, uint8_t* scratch) {
   const Window& window = shape.window;
-  const int64_t row_pixels = window.width().out;
-  std::vector<const uint8_t*> rows;
-  DepthwiseRow call{};
-  call.packed = weights.bytes->data();
-  call.row_count = window.depth().kernel * window.height().kernel;
-  call.is_signed = input.is_signed;
-  call.zero_point = input.zero_point;
-  call.in_channels = shape.in_channels;
-  call.channels = shape.out_channels;
-  call.multiplier = shape.out_channels / shape.in_channels;
-  call.width = window.width();
-  call.out = output;
-  call.scratch = scratch;
-  auto* out = static_cast<uint8_t*>(output.data);
-  for (int64_t n = 0; n < shape.batch; ++n) {
-    const auto* image =
-        static_cast<const uint8_t*>(input.data) + n * window.in_size() * shape.in_channels;
-    const RowTaps taps{image, shape.in_channels, window};
-    for (int64_t d = 0; d < window.depth().out; ++d) {
-      for (int64_t h = 0; h < window.height().out; ++h) {
-        taps.find(d, h, rows);
-        call.rows = rows.data();
-        call.out.data = out;
-        weights.kernel->run(call);
-        out += row_pixels * shape.out_channels;
-      }
+  DepthwiseRow all{};
+  all.packed = weights.bytes->data();
+  all.row_count = window.depth().kernel * window.height().kernel;
+  all.is_signed = input.is_signed;
+  all.zero_point = input.zero_point;
+  all.in_channels = shape.in_channels;
+  all.channels = shape.out_channels;
+  all.multiplier = shape.out_channels / shape.in_channels;
+  all.width = window.width();
+  all.out = output;
+  const int64_t row_bytes = window.width().out * shape.out_channels;
+  const int64_t height = window.height().out, image_rows = window.depth().out * height;
+  const ParallelLoop loop{shape.batch * image_rows, row_bytes * window.taps(), 1, scratch,
+                          depthwise_scratch_bytes(weights, window)};
+  parallel_for(loop, [&](const LoopPart& part) {
+    std::vector<const uint8_t*> rows;
+    DepthwiseRow call = all;
+    call.scratch = part.scratch;
+    for (int64_t row = part.begin; row < part.end; ++row) {
+      const auto* image = static_cast<const uint8_t*>(input.data) +
+                          row / image_rows * window.in_size() * shape.in_channels;
+      const RowTaps taps{image, shape.in_channels, window};
+      taps.find(row % image_rows / height, row % height, rows);
+      call.rows = rows.data();
+      call.out.data = static_cast<uint8_t*>(output.data) + row * row_bytes;
+      weights.kernel->run(call);
     }
-  }
+  });
 }
 
 }  // namespace eightfold

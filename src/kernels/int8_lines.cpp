@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/aligned.h"
+#include "kernels/parallel.h"
 
 namespace eightfold {
 namespace {
@@ -69,23 +70,28 @@ void conv_lines(const PackedDense& weights, const Int8Input& input, const Int8Ou
                 const ConvShape& shape, uint8_t* scratch) {
   const WindowAxis &height = shape.window.height(), &width = shape.window.width();
   const Lines lines(weights, shape);
+  const ParallelLoop loop{height.out, width.out * weights.n * weights.row_size() / 4 + 1, 1,
+                          scratch, lines_scratch_bytes(weights, shape)};
   for (int64_t batch = 0; batch < shape.batch; ++batch) {
-    for (int64_t first = 0; first < height.out; first += lines.rows) {
-      const int64_t rows = std::min(lines.rows, height.out - first);
-      const int64_t top = first * height.stride - height.pad;
-      for (int64_t i = 0; i < lines.count(height, rows); ++i) {
-        fill_line(weights, input, shape, lines, batch, top + i,
-                  scratch + static_cast<size_t>(i) * lines.bytes);
+    parallel_for(loop, [&](const LoopPart& part) {
+      for (int64_t first = part.begin; first < part.end; first += lines.rows) {
+        const int64_t rows = std::min(lines.rows, part.end - first);
+        const int64_t top = first * height.stride - height.pad;
+        for (int64_t i = 0; i < lines.count(height, rows); ++i) {
+          fill_line(weights, input, shape, lines, batch, top + i,
+                    part.scratch + static_cast<size_t>(i) * lines.bytes);
+        }
+        for (int64_t r = 0; r < rows; ++r) {
+          const int64_t pixel = (batch * height.out + first + r) * width.out;
+          weights.kernel->run({weights.bytes->data(),
+                               part.scratch + static_cast<size_t>(r * height.stride) * lines.bytes,
+                               static_cast<size_t>(width.stride) * lines.pixel, width.out,
+                               weights.k, weights.n, at_element(output, pixel * shape.out_channels),
+                               shape.out_channels, weights.pieces,
+                               static_cast<size_t>(height.dilation) * lines.bytes});
+        }
       }
-      for (int64_t r = 0; r < rows; ++r) {
-        const int64_t pixel = (batch * height.out + first + r) * width.out;
-        weights.kernel->run(
-            {weights.bytes->data(), scratch + static_cast<size_t>(r * height.stride) * lines.bytes,
-             static_cast<size_t>(width.stride) * lines.pixel, width.out, weights.k, weights.n,
-             at_element(output, pixel * shape.out_channels), shape.out_channels, weights.pieces,
-             static_cast<size_t>(height.dilation) * lines.bytes});
-      }
-    }
+    });
   }
 }
 

@@ -6,6 +6,7 @@
 #include "kernels/int8.h"
 #include "kernels/int8_taps.h"
 #include "kernels/kernels.h"
+#include "kernels/parallel.h"
 
 namespace eightfold {
 
@@ -16,26 +17,28 @@ int32_t requantize_int8(int32_t acc, float scale, const Int8Output& out) {
 void lookup_int8(const uint8_t table[256], const void* x, int64_t n, void* y) {
   const auto* from = static_cast<const uint8_t*>(x);
   auto* to = static_cast<uint8_t*>(y);
-  int64_t i = 0;
-  for (; i + 8 <= n; i += 8) {  // one load and one store for eight
-    uint64_t bytes, found = 0;
-    std::memcpy(&bytes, from + i, sizeof bytes);
-    for (int shift = 0; shift < 64; shift += 8) {
-      found |= static_cast<uint64_t>(table[bytes >> shift & 255]) << shift;
+  parallel_for({n, 3, 8}, [&](const LoopPart& part) {
+    int64_t i = part.begin;
+    for (; i + 8 <= part.end; i += 8) {  // one load and one store for eight
+      uint64_t bytes, found = 0;
+      std::memcpy(&bytes, from + i, sizeof bytes);
+      for (int shift = 0; shift < 64; shift += 8) {
+        found |= static_cast<uint64_t>(table[bytes >> shift & 255]) << shift;
+      }
+      std::memcpy(to + i, &found, sizeof found);
     }
-    std::memcpy(to + i, &found, sizeof found);
-  }
-  for (; i < n; ++i) to[i] = table[from[i]];
+    for (; i < part.end; ++i) to[i] = table[from[i]];
+  });
 }
 
 void max_pool_int8(const void* x, bool is_signed, const PoolShape& shape, void* y) {
   const auto max_rows = select<MaxRowsInt8>()->run;
   auto* out = static_cast<uint8_t*>(y);
-  for_each_window(
-      static_cast<const uint8_t*>(x), shape, [&](const std::vector<const uint8_t*>& taps) {
-        max_rows(taps.data(), static_cast<int64_t>(taps.size()), shape.channels, is_signed, out);
-        out += shape.channels;
-      });
+  for_each_window(static_cast<const uint8_t*>(x), shape, nullptr, 0,
+                  [&](int64_t pixel, const std::vector<const uint8_t*>& taps, uint8_t*) {
+                    max_rows(taps.data(), static_cast<int64_t>(taps.size()), shape.channels,
+                             is_signed, out + pixel * shape.channels);
+                  });
 }
 
 }  // namespace eightfold

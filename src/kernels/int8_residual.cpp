@@ -5,6 +5,7 @@
 #include "core/aligned.h"
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
+#include "kernels/parallel.h"
 
 namespace eightfold {
 namespace {
@@ -54,27 +55,32 @@ void conv_residual_int8(std::span<const PackedDense> groups, const Int8Input& in
   const Window& window = shape.window;
   const int64_t in_image = window.in_size() * shape.in_channels;
   const int64_t in_row = window.pointwise() ? window.width().in * shape.in_channels : 0;
-  const int64_t block_rows = rows_per_block(shape);
+  const int64_t row_sums = sums_per_row(shape), block_rows = rows_per_block(shape);
+  const int64_t height = window.height().out;
   const auto kernel = select<ResidualInt8>();
-  auto* sums = reinterpret_cast<float*>(scratch + sums_offset(groups, shape));
-  const auto* x = static_cast<const uint8_t*>(input.data);
-  const auto* z = static_cast<const uint8_t*>(residual.z.data);
-  auto* y = static_cast<uint8_t*>(output.data);
-  Int8Input block_input = input;
-  ResidualRunInt8 run{sums, residual.z, residual.scale, 0, output};
-  for (int64_t n = 0; n < shape.batch; ++n, x += in_image) {
-    for (int64_t first = 0; first < window.height().out; first += block_rows) {
-      const int64_t rows = std::min(block_rows, window.height().out - first);
-      block_input.data = x + first * in_row;
-      conv_int8(groups, block_input, {sums, DType::kFloat32}, block_of(shape, first, rows),
-                scratch);
-      run.n = rows * sums_per_row(shape);
-      run.x.data = z;
-      run.out.data = y;
-      kernel->run(run);
-      y += run.n;
-      z += run.n;
-    }
+  // Where blocks cannot be cut, the convolution inside of them is.
+  const int64_t grain = window.depth().out > 1 ? height : 1;
+  const ParallelLoop loop{height, row_sums * groups[0].row_size() / 4 + 1, grain, scratch,
+                          residual_scratch_bytes(groups, shape)};
+  for (int64_t n = 0; n < shape.batch; ++n) {
+    const auto* x = static_cast<const uint8_t*>(input.data) + n * in_image;
+    const int64_t image = n * height * row_sums;
+    parallel_for(loop, [&](const LoopPart& part) {
+      auto* sums = reinterpret_cast<float*>(part.scratch + sums_offset(groups, shape));
+      Int8Input block_input = input;
+      ResidualRunInt8 run{sums, residual.z, residual.scale, 0, output};
+      for (int64_t first = part.begin; first < part.end; first += block_rows) {
+        const int64_t rows = std::min(block_rows, part.end - first);
+        const int64_t at = image + first * row_sums;
+        block_input.data = x + first * in_row;
+        conv_int8(groups, block_input, {sums, DType::kFloat32}, block_of(shape, first, rows),
+                  part.scratch);
+        run.n = rows * row_sums;
+        run.x.data = static_cast<const uint8_t*>(residual.z.data) + at;
+        run.out.data = static_cast<uint8_t*>(output.data) + at;
+        kernel->run(run);
+      }
+    });
   }
 }
 

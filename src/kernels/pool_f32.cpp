@@ -7,6 +7,7 @@
 
 #include "kernels/float.h"
 #include "kernels/kernels.h"
+#include "kernels/parallel.h"
 
 namespace eightfold {
 namespace {
@@ -69,17 +70,21 @@ void reduce_window(const float* image, const PoolShape& shape, std::array<int64_
 template <class Visit>
 void for_each_pixel(const float* x, const PoolShape& shape, float* y, Visit visit) {
   const Window& window = shape.window;
-  for (int64_t b = 0; b < shape.batch; ++b, x += window.in_size() * shape.channels) {
-    for (int64_t d = 0; d < window.depth().out; ++d) {
-      for (int64_t h = 0; h < window.height().out; ++h) {
-        for (int64_t w = 0; w < window.width().out; ++w, y += shape.channels) {
-          const WindowTaps taps{taps_inside(window.depth(), d), taps_inside(window.height(), h),
-                                taps_inside(window.width(), w)};
-          visit(x, std::array<int64_t, 3>{d, h, w}, taps, y);
-        }
+  const int64_t width = window.width().out, height = window.height().out;
+  const int64_t lines = window.depth().out * height, line_floats = width * shape.channels;
+  const ParallelLoop loop{shape.batch * lines, line_floats * window.taps() + 1};
+  parallel_for(loop, [&](const LoopPart& part) {
+    for (int64_t line = part.begin; line < part.end; ++line) {
+      const float* image = x + line / lines * window.in_size() * shape.channels;
+      float* to = y + line * line_floats;
+      const int64_t d = line % lines / height, h = line % height;
+      for (int64_t w = 0; w < width; ++w, to += shape.channels) {
+        const WindowTaps taps{taps_inside(window.depth(), d), taps_inside(window.height(), h),
+                              taps_inside(window.width(), w)};
+        visit(image, std::array<int64_t, 3>{d, h, w}, taps, to);
       }
     }
-  }
+  });
 }
 
 template <class Reduce>

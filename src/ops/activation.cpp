@@ -215,8 +215,8 @@ void run_prelu(RunContext& context) {
   const auto* x = context.inputs[0].as<float>();
   const auto* slope = context.inputs[1].as<float>();
   auto* y = context.outputs[0].as<float>();
-  const int64_t n = plan.row_size(), step = plan.row_stride(1);
-  plan.for_each_row([&](int64_t at, const int64_t* from) {
+  const int64_t step = plan.row_stride(1);
+  plan.for_each_piece(4, [&](int64_t at, const int64_t* from, int64_t n) {
     map_lanes(x + from[0], 1, slope + from[1], step, y + at, n,
               [](Lanes v, Lanes factor) { return v < 0.0f ? v * factor : v; });
   });
@@ -245,6 +245,7 @@ OpDef activation(std::string_view op_type, void (*run)(RunContext&), QuantizedFo
   row.aliasing = Aliasing::kInPlace;
   row.infer = infer_same;
   row.run = run;
+  row.pointwise = true;
   row.quantized = form;
   row.observation = observation;
   return row;
@@ -274,6 +275,7 @@ OpDef leaky_relu_row() {
 OpDef prelu() {
   OpDef row = activation("PRelu", run_prelu, own_form("QLinearPRelu"));
   row.plan = plan_prelu;
+  row.pointwise = false;
   return row;
 }
 

@@ -1,10 +1,10 @@
 // Which values are widened, where, and back again. See call_row.h.
 #include "ops/call_row.h"
 
-#include "core/aligned.h"
-
 #include <utility>
 
+#include "core/aligned.h"
+#include "kernels/parallel.h"
 #include "ops/cast.h"
 
 namespace eightfold {
@@ -131,6 +131,28 @@ std::vector<TensorView> wide_views(const OpDef& op, std::span<const TensorView> 
   return wide;
 }
 
+// Elements [part.begin, part.end) of a view, which need not be of one shape or layout.
+TensorView stretch(const TensorView& view, const LoopPart& part) {
+  const int64_t bytes = dtype_bits(view.dtype) / 8;
+  auto* data = static_cast<uint8_t*>(view.data) + part.begin * bytes;
+  return {view.dtype, Layout::kPlain, Shape{part.count()}, data};
+}
+
+// A pointwise row, on several threads where it is long.
+void run_stretches(const OpDef& op, RunContext& context) {
+  constexpr int64_t kCost = 4;  // of the cheapest functions, in vectors
+  const int64_t n = context.outputs[0].size();
+  parallel_for({n, kCost, 64}, [&](const LoopPart& part) {
+    if (part.count() == n) return op.run(context);
+    std::vector<TensorView> inputs(context.inputs.begin(), context.inputs.end());
+    inputs[0] = stretch(inputs[0], part);
+    TensorView output = stretch(context.outputs[0], part);
+    RunContext some{context.node,   context.opset, inputs,          {&output, 1},
+                    context.packed, context.plan,  context.scratch, context.host};
+    op.run(some);
+  });
+}
+
 void run_wide(const OpDef& op, RunContext& context) {
   uint8_t* scratch = context.scratch;
   const auto read = [&](size_t i) { return is_read(op, i, context.packed); };
@@ -190,7 +212,8 @@ void run_row(const OpDef& op, RunContext& context) {
   const auto is_wide = [&](const TensorView& view) { return is_widened(op, view.dtype); };
   const bool any =
       std::ranges::any_of(context.inputs, is_wide) || std::ranges::any_of(context.outputs, is_wide);
-  return any ? run_wide(op, context) : op.run(context);
+  if (any) return run_wide(op, context);
+  return op.pointwise ? run_stretches(op, context) : op.run(context);
 }
 
 }  // namespace eightfold

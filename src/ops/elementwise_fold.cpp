@@ -32,8 +32,8 @@ void fold_pieces(const RunContext& context, const Broadcast& plan, Loop loop) {
 
 void fold_singles(const RunContext& context, const Broadcast& plan, const FoldLoops& loops,
                   const FusedActivation& activation) {
-  const int64_t n = plan.row_size();
-  plan.for_each_row([&](int64_t at, const int64_t* from) {
+  constexpr int64_t kCost = 4;
+  plan.for_each_piece(kCost, [&](int64_t at, const int64_t* from, int64_t n) {
     float* out = context.outputs[0].as<float>() + at;
     const float* a = context.inputs[0].as<float>() + from[0];
     int64_t sa = plan.row_stride(0);

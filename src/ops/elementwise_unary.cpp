@@ -174,6 +174,7 @@ void add_unary_rows(std::vector<OpDef>& rows) {
   for (const UnaryRow& unary : kUnary) {
     rows.push_back(unary_row(unary.op_type, infer_same, unary.run));
     rows.back().aliasing = Aliasing::kInPlace;
+    rows.back().pointwise = true;
     rows.back().floats = unary.floats;
   }
   rows.push_back(unary_row("Not", infer_same, run_not));

@@ -263,6 +263,9 @@ struct OpDef {
   bool packs_weights = false;  // what pack returned replaces all kWeight inputs: run reads none
   // run calls RunHost::allocate or emit when an output's shape depends on data.
   bool allocates = false;
+  // Element i of the output comes of element i of input 0, of the same size, in memory order: run
+  // may be called for a stretch of both.
+  bool pointwise = false;
   bool takes_lists = false;  // sequences and optionals besides tensors, by RunHost::input
   // How much an error of a negative input shrinks on its way through, for an op that treats the
   // signs differently (LeakyRelu: alpha); null: not at all.

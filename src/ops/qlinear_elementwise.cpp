@@ -73,12 +73,12 @@ void run_binary(RunContext& context) {
   const auto* a = context.inputs[kA].as<uint8_t>();
   const auto* b = context.inputs[kB].as<uint8_t>();
   auto* y = context.outputs[0].as<uint8_t>();
-  BinaryInt8 call = plan.call;
-  call.n = plan.broadcast.row_size();
-  plan.broadcast.for_each_row([&](int64_t out, const int64_t* offsets) {
+  plan.broadcast.for_each_piece(5, [&](int64_t out, const int64_t* offsets, int64_t n) {
+    BinaryInt8 call = plan.call;
     call.a = a + offsets[0];
     call.b = b + offsets[1];
     call.y = y + out;
+    call.n = n;
     run_row(plan, call);
   });
 }

@@ -11,6 +11,7 @@
 #include "core/aligned.h"
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
+#include "kernels/parallel.h"
 #include "ops/qlinear_rows.h"
 #include "ops/quantized_operands.h"
 
@@ -196,10 +197,12 @@ void look_up(const RunContext& context, const FloatPlan& plan) {
     }
     return;
   }
-  for (int64_t i = 0; i < x.shape[0] * pixels; ++i) {
-    const uint8_t* table = plan.tables.data();
-    for (int64_t c = 0; c < plan.channels; ++c, table += 256) *to++ = table[*from++];
-  }
+  parallel_for({x.shape[0] * pixels, plan.channels * 10}, [&](const LoopPart& part) {
+    for (int64_t i = part.begin * plan.channels; i < part.end * plan.channels;) {
+      const uint8_t* table = plan.tables.data();
+      for (int64_t c = 0; c < plan.channels; ++c, ++i, table += 256) to[i] = table[from[i]];
+    }
+  });
 }
 
 void run_float(RunContext& context) {

@@ -99,50 +99,38 @@ void add_pixel(const uint8_t* pixel, const PoolPlan& plan, float* sums) {
   }
 }
 
-// Taps of an output pixel that count: those inside the input, or those inside input and pads.
-class TapCounter {
- public:
-  explicit TapCounter(const Window& window) : window_(window) {}
-  // Counts of successive output pixels of one image, over and over.
-  int64_t next() {
-    const auto& [depth, height, width] = window_.axes;
-    const int64_t w = at_ % width.out, h = at_ / width.out % height.out;
-    const int64_t d = at_ / width.out / height.out % depth.out;
-    ++at_;
-    return padded(depth, d) * padded(height, h) * padded(width, w);
-  }
-
- private:
-  static int64_t padded(WindowAxis axis, int64_t out) {
+// Taps inside input and pads of the output pixel `at`.
+int64_t padded_taps(const Window& window, int64_t at) {
+  const auto padded = [](WindowAxis axis, int64_t out) {
     axis.in += axis.pad + axis.pad_end;
     axis.pad = 0;
     return taps_inside(axis, out).count();
-  }
-  const Window& window_;
-  int64_t at_ = 0;
-};
+  };
+  const auto& [depth, height, width] = window.axes;
+  return padded(depth, at / width.out / height.out % depth.out) *
+         padded(height, at / width.out % height.out) * padded(width, at % width.out);
+}
 
 void run_average(RunContext& context) {
   const auto& plan = context.plan_as<PoolPlan>();
   const int64_t channels = plan.shape.channels;
-  auto* sums = reinterpret_cast<float*>(context.scratch);
   const auto quantize_row = select<QuantizeInt8>()->run;
   const auto add = plan.is_signed ? add_pixel<int8_t> : add_pixel<uint8_t>;
-  TapCounter counter(plan.shape.window);
-  Int8Output out = plan.out;
-  out.data = context.outputs[0].data;
-  for_each_window(
-      context.inputs[0].as<uint8_t>(), plan.shape, [&](const std::vector<const uint8_t*>& taps) {
-        std::fill_n(sums, channels, 0.0f);
-        for (const uint8_t* pixel : taps) add(pixel, plan, sums);
-        const int64_t padded = counter.next();
-        const auto count = static_cast<int64_t>(taps.size());
-        const auto divisor =
-            static_cast<float>(std::max<int64_t>(1, plan.count_padding ? padded : count));
-        for (int64_t c = 0; c < channels; ++c) sums[c] /= divisor;
-        quantize_row(sums, channels, plan.params.y_scale, out);
-        out.data = static_cast<uint8_t*>(out.data) + channels;
-      });
+  auto* y = context.outputs[0].as<uint8_t>();
+  for_each_window(context.inputs[0].as<uint8_t>(), plan.shape, context.scratch,
+                  static_cast<size_t>(channels) * sizeof(float),
+                  [&](int64_t pixel, const std::vector<const uint8_t*>& taps, uint8_t* scratch) {
+                    auto* sums = reinterpret_cast<float*>(scratch);
+                    std::fill_n(sums, channels, 0.0f);
+                    for (const uint8_t* tap : taps) add(tap, plan, sums);
+                    const auto count = plan.count_padding ? padded_taps(plan.shape.window, pixel)
+                                                          : static_cast<int64_t>(taps.size());
+                    const auto divisor = static_cast<float>(std::max<int64_t>(1, count));
+                    for (int64_t c = 0; c < channels; ++c) sums[c] /= divisor;
+                    Int8Output out = plan.out;
+                    out.data = y + pixel * channels;
+                    quantize_row(sums, channels, plan.params.y_scale, out);
+                  });
 }
 
 void run_global(RunContext& context) {

@@ -11,6 +11,7 @@
 #include "core/nibble.h"
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
+#include "kernels/parallel.h"
 #include "ops/dynamic_range.h"
 #include "ops/families.h"
 #include "ops/quantized_operands.h"
@@ -188,9 +189,13 @@ void run_quantize(RunContext& context) {
       case DType::kInt4: return quantize_nibbles(x + at, n, scale, zero, y, at);
       default: break;
     }
-    bytes.data = y.as<uint8_t>() + at;
-    bytes.zero_point = zero;
-    quantize_bytes(x + at, n, scale, bytes);
+    parallel_for({n, 5, 16}, [&](const LoopPart& part) {
+      const int64_t first = at + part.begin;
+      Int8Output some = bytes;
+      some.data = y.as<uint8_t>() + first;
+      some.zero_point = zero;
+      quantize_bytes(x + first, part.count(), scale, some);
+    });
   });
 }
 
@@ -227,8 +232,11 @@ void run_dequantize(RunContext& context) {
   const auto dequantize_bytes = select<DequantizeInt8>()->run;
   for_each_run(context, [&](int64_t at, int64_t n, float scale, int32_t zero) {
     if (is_quantized_int8(x.dtype)) {
-      dequantize_bytes({x.as<uint8_t>() + at, x.dtype == DType::kInt8, zero}, n, scale, y + at);
-      return;
+      return parallel_for({n, 5, 16}, [&](const LoopPart& part) {
+        const int64_t first = at + part.begin;
+        dequantize_bytes({x.as<uint8_t>() + first, x.dtype == DType::kInt8, zero}, part.count(),
+                         scale, y + first);
+      });
     }
     if (is_four_bit(x.dtype)) return dequantize_nibbles(x, at, n, scale, zero, y + at);
     for (int64_t i = 0; i < n; ++i) {

@@ -11,6 +11,7 @@
 #include "kernels/float.h"
 #include "kernels/kernels.h"
 #include "kernels/layout.h"
+#include "kernels/parallel.h"
 #include "ops/dtype_switch.h"
 #include "ops/elementwise_rows.h"
 #include "ops/pieces.h"
@@ -84,16 +85,19 @@ void normalize_columns(const ExpFloat32& kernel, const float* x, float* y, int64
 // Vectors shorter than the machine's registers are few, side by side they are many: kColumns of
 // them at a time.
 constexpr int64_t kShort = 16, kColumns = 64;
+constexpr int64_t kCost = 15;  // of an element, as in ParallelLoop
 
 void normalize_short(const ExpFloat32& kernel, const float* x, float* y, const Extent& extent,
                      bool log) {
-  float columns[kShort * kColumns];
-  for (int64_t o = 0; o < extent.outer; o += kColumns) {
-    const int64_t width = std::min(kColumns, extent.outer - o), at = o * extent.count;
-    transpose_images(x + at, columns, 1, width, extent.count, sizeof(float));
-    normalize_columns(kernel, columns, columns, extent.count, width, width, log);
-    transpose_images(columns, y + at, 1, extent.count, width, sizeof(float));
-  }
+  parallel_for({extent.outer, extent.count * kCost, kColumns}, [&](const LoopPart& part) {
+    float columns[kShort * kColumns];
+    for (int64_t o = part.begin; o < part.end; o += kColumns) {
+      const int64_t width = std::min(kColumns, part.end - o), at = o * extent.count;
+      transpose_images(x + at, columns, 1, width, extent.count, sizeof(float));
+      normalize_columns(kernel, columns, columns, extent.count, width, width, log);
+      transpose_images(columns, y + at, 1, extent.count, width, sizeof(float));
+    }
+  });
 }
 
 void run_softmax(RunContext& context) {
@@ -107,17 +111,20 @@ void run_softmax(RunContext& context) {
   if (extent.inner == 1 && extent.count <= kShort && extent.outer > 1) {
     return normalize_short(kernel, x, y, extent, log);
   }
-  for (int64_t o = 0; o < extent.outer; ++o) {
-    const int64_t first = o * extent.count * extent.inner;
-    if (extent.inner == 1) {
-      normalize_row(kernel, x + first, y + first, extent.count, log);
-      continue;
+  const int64_t pieces = (extent.inner + kPiece - 1) / kPiece;
+  const int64_t cost = extent.count * std::min(kPiece, extent.inner) * kCost;
+  parallel_for({extent.outer * pieces, cost}, [&](const LoopPart& part) {
+    for (int64_t p = part.begin; p < part.end; ++p) {
+      const int64_t i = p % pieces * kPiece;
+      const int64_t first = p / pieces * extent.count * extent.inner + i;
+      if (extent.inner == 1) {
+        normalize_row(kernel, x + first, y + first, extent.count, log);
+      } else {
+        normalize_columns(kernel, x + first, y + first, extent.count, extent.inner,
+                          std::min(kPiece, extent.inner - i), log);
+      }
     }
-    for (int64_t i = 0; i < extent.inner; i += kPiece) {
-      normalize_columns(kernel, x + first + i, y + first + i, extent.count, extent.inner,
-                        std::min(kPiece, extent.inner - i), log);
-    }
-  }
+  });
 }
 
 void run_hardmax(RunContext& context) {

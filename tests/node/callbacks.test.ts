@@ -33,7 +33,8 @@ interface Place {
   on<T>(fake: FakeCore, body: (instance: Eightfold) => Promise<T>): Promise<T>;
 }
 
-const local = (fake: FakeCore) => new LocalEightfold({ core: fake.core(), variant: 'simd128' });
+const local = (fake: FakeCore) =>
+  new LocalEightfold({ core: fake.core(), variant: 'simd128', threads: 1 });
 
 const places: Place[] = [
   { name: 'in thread', on: (fake, body) => body(local(fake)) },

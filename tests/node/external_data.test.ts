@@ -72,6 +72,9 @@ const kFaults: [string, Place, RegExp][] = [
   ['a path of another system', { location: '..\\w.bin', length: 8 }, /not beside the model/],
 ];
 
+// The first error of an instance makes room for errors.
+await rejects(() => eightfold.loadModel(new Uint8Array(8)), { code: 'invalid_model' });
+
 for (const [name, place, message] of kFaults) {
   test(`external data: ${name}`, async () => {
     const externalData = { 'w.bin': kFile };

@@ -13,6 +13,8 @@ export interface Runner {
 }
 
 export interface Core {
+  /** What runs, in words. */
+  readonly build: string;
   readonly observers: readonly string[];
   readonly backends: readonly string[];
   inspect(bytes: Uint8Array, options?: LoadOptions): Promise<ModelInfo>;
@@ -27,7 +29,9 @@ export async function startCore(): Promise<Core> {
     eightfold.observerNames(),
     eightfold.backendNames(),
   ]);
+  const { variant, threads } = eightfold.build;
   return {
+    build: `${variant} build, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
     observers,
     backends,
     inspect: (bytes, options) => eightfold.inspect(bytes, options),

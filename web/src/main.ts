@@ -154,6 +154,7 @@ async function start(): Promise<void> {
     const [core, example] = await Promise.all([startCore(), fetchExample()]);
     connect(core, example);
     setReady('ready', 'ready, works offline');
+    byId('ready').title = core.build;
   } catch (error) {
     setReady('failed', 'could not start');
     showProblem(error);

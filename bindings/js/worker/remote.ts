@@ -62,7 +62,7 @@ function crossing({ backend, ...rest }: Crossing = {}) {
 }
 
 export class RemoteEightfold implements api.Eightfold {
-  readonly build: { readonly variant: string; readonly isa: string };
+  readonly build: api.Build;
   readonly #line: Line;
   readonly #stop: () => void;
 

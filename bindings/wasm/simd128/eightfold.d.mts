@@ -8,6 +8,9 @@ export interface ModuleOptions {
     imports: WebAssembly.Imports,
     done: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
   ) => object;
+  /** Of builds with threads: starts the script of one, and how many are started beside this one. */
+  startThread?: () => Worker;
+  extraThreads?: number;
   print?: (text: string) => void;
   printErr?: (text: string) => void;
 }

@@ -274,6 +274,7 @@ inline constexpr DenseInt8 kDenseDot8{.fits = dot8_fits<form, Dot>,
                                       .load = dot8_load<form, Dot>,
                                       .pad = dot8_pad<form, Dot>,
                                       .in_place = dot8_in_place<form, Dot>,
-                                      .run = dot8_run<form, Dot>};
+                                      .run = dot8_run<form, Dot>,
+                                      .block_columns = 16};
 
 }  // namespace eightfold::generic

@@ -16,7 +16,8 @@ const DenseInt8 dense_i8_simd128{.fits = nullptr,
                                  .load = generic::load_int16_simd,
                                  .pad = generic::pad_int16,
                                  .in_place = nullptr,
-                                 .run = generic::dot16_run};
+                                 .run = generic::dot16_run,
+                                 .block_columns = 16};
 const DepthwiseInt8 depthwise_i8_simd128 = generic::depthwise_kernel<generic::Dot16>(nullptr);
 const AddInt8 add_i8_simd128{generic::binary_simd<generic::BinaryOp::kAdd>};
 const MulInt8 mul_i8_simd128{generic::binary_simd<generic::BinaryOp::kMul>};
