@@ -158,7 +158,7 @@ test('a Loop without an end is stopped after as many turns as the session allows
 });
 
 test('timers run while a long call works', async () => {
-  using session = await eightfold.createSession(heavyModel(100));
+  using session = await eightfold.createSession(heavyModel(1000));
   const x = {
     type: 'float32',
     data: new Float32Array(16 * 64 * 64),
