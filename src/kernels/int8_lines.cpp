@@ -9,8 +9,8 @@
 namespace eightfold {
 namespace {
 
-constexpr size_t kBandBytes =
-    192 * 1024;  // of prepared lines, beside the weights in the second cache
+// Of prepared lines, beside the weights in the second cache.
+constexpr size_t kBandBytes = 192 * 1024;
 constexpr int64_t kMostColumns = 128;
 // What the last piece of a line reads beyond its end: less than a step.
 constexpr size_t kTail = 16;
@@ -25,6 +25,7 @@ struct Lines {
     const WindowAxis &height = shape.window.height(), &width = shape.window.width();
     columns = std::max<int64_t>(0, (width.out - 1) * width.stride + width.kernel);
     pixel = static_cast<size_t>(shape.in_channels) * weights.kernel->element_bytes;
+    check_padded_bytes(shape.window, pixel);
     bytes = aligned(static_cast<size_t>(columns) * pixel + kTail);
     const auto fit = static_cast<int64_t>(kBandBytes / bytes);
     const int64_t shared = (height.kernel - 1) * height.dilation + 1;

@@ -26,6 +26,7 @@ Strips::Strips(const Window& window, int64_t channels, int64_t group_in)
     : window_(window), channels_(channels) {
   const WindowAxis &depth = window.depth(), &height = window.height(), &width = window.width();
   padded_ = !(inside(depth) && inside(height) && inside(width));
+  if (padded_) check_padded_bytes(window, static_cast<size_t>(channels) * sizeof(float));
   width_ = padded_ ? span(width, width.out) : width.in;
   const int64_t row = width_ * channels;
   const int64_t budget = kStripFloats / std::max<int64_t>(row * depth.kernel, 1);

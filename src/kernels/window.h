@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace eightfold {
@@ -42,6 +43,10 @@ struct PoolShape {
   int64_t batch = 1, channels = 0;
   Window window;
 };
+
+// Strides and pads of a file can ask for lines that no memory holds: throws kLimitExceeded when the
+// padded lines that one row of outputs reads, of `pixel_bytes` per position, exceed a GiB.
+void check_padded_bytes(const Window& window, size_t pixel_bytes);
 
 // Taps of output `out` that lie inside the input: [begin, end), empty when none does.
 struct TapRange {

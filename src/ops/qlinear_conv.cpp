@@ -67,7 +67,7 @@ int64_t pieces_of(const Node& node, const ConvWeights& conv) {
   const Shape& shape = conv.weight.shape();
   const auto dilations = node.ints_attribute("dilations");
   if (conv.groups > 1 || shape.size() > 4 || conv.taps == 1) return 0;
-  if (!dilations.empty() && dilations.back() != 1) return 0;
+  if (std::ranges::any_of(dilations, [](int64_t d) { return d != 1; })) return 0;
   return suits_lines(conv.out_channels) ? conv.taps / shape.back() : 0;
 }
 

@@ -2,14 +2,18 @@
 import type { Engine } from '../../bindings/js/cli/rounds.ts';
 import { ortWeb } from '../accuracy/runners.ts';
 import type { Feeds } from '../accuracy/tensor.ts';
-import { eightfold, type Feeds as PublicFeeds } from '../node/support/eightfold.ts';
+import { type Eightfold, eightfold, type Feeds as PublicFeeds } from '../node/support/eightfold.ts';
 
 export interface OpenEngine extends Engine {
   close(): Promise<void>;
 }
 
-export async function openOurs(model: Uint8Array, feeds: Feeds): Promise<OpenEngine> {
-  const session = await eightfold.createSession(model);
+export async function openOurs(
+  model: Uint8Array,
+  feeds: Feeds,
+  instance: Pick<Eightfold, 'createSession'> = eightfold,
+): Promise<OpenEngine> {
+  const session = await instance.createSession(model);
   const run = () => session.run(feeds as PublicFeeds);
   await run();
   return { name: 'eightfold', run, close: async () => session.delete() };

@@ -73,7 +73,8 @@ async function measureSection(section: Section, { only, rounds }: Task): Promise
 }
 
 async function main(task: Task): Promise<void> {
-  const { variant, isa } = (await eightfold.init()).build;
+  // As many threads as the peer.
+  const { variant, isa } = (await eightfold.init({ threads: 1 })).build;
   const about = conditions(`the ${variant} build, ${isa} kernels`, task.rounds);
   console.log(Object.values(about).join('\n'));
   const tables: Table[] = [];

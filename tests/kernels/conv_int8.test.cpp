@@ -2,6 +2,7 @@
 #include <catch_amalgamated.hpp>
 #include <cmath>
 
+#include "core/error.h"
 #include "kernels/int8.h"
 #include "support/kernel_rows.h"
 
@@ -160,6 +161,18 @@ void check_all(const std::vector<Case>& cases, Run run) {
       }
     }
   });
+}
+
+TEST_CASE("padded lines of more than a GiB are refused", "[kernels][int8]") {
+  Window window;
+  window.axes[1] = window.axes[2] = axis(8, 3, 1, 1, 1, 1);
+  CHECK_NOTHROW(check_padded_bytes(window, 64));
+  // As a file can ask for: three outputs, a stride and pads of a billion.
+  window.axes[2] = {8, 3, 3, 1000000000, 1, 1000000000, 1000000000};
+  CHECK_THROWS_AS(check_padded_bytes(window, 64), Error);
+  window.axes[2] = axis(8, 3, 1, 1, 1, 1);
+  window.axes[1] = {8, 1, 3, 1, int64_t{1} << 60, 0, 0};
+  CHECK_THROWS_AS(check_padded_bytes(window, 64), Error);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // eightfold bench MODEL [--against onnxruntime-web]
 //
-// Both engines run in this process in turns (rounds.ts); the ratio is taken within each round.
+// Both engines run in this process in turns (rounds.ts), on one thread each; the ratio is taken within each round.
 import type { Session } from '../api.ts';
 import { EightfoldError } from '../errors.ts';
 import { init } from '../index.ts';
@@ -54,7 +54,7 @@ function describe(
 
 export async function bench(path: string, flags: Flags): Promise<void> {
   const { bytes, options: load } = readModelFile(path);
-  const eightfold = await init();
+  const eightfold = await init(flags.against && { threads: 1 });
   const { inputs } = await eightfold.inspect(bytes, load);
   const session = await eightfold.createSession(bytes, load);
   const feeds = await sampleOf(flags, session, randomFeeds(inputs), inputs);
