@@ -65,7 +65,7 @@ void Broadcast::for_rows(int64_t begin, int64_t end, F&& row) const {
   const size_t operands = strides.size();
   std::array<int64_t, kMaxOperands> offsets{};
   const int64_t size = row_size();
-  if (size == 0) return;
+  if (size == 0 || begin >= end) return;
   const size_t outer = dims.empty() ? 0 : dims.size() - 1;
   std::array<int64_t, kMaxRank> index{};
   int64_t left = begin;

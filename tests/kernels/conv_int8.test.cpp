@@ -120,7 +120,10 @@ std::vector<uint8_t> run_dense(const Problem& p, const DenseInt8& kernel, bool l
     const auto first = static_cast<size_t>(g * columns);
     weights.bias = std::span(p.bias).subspan(first, static_cast<size_t>(columns));
     weights.scale = std::span(p.scale).subspan(first, static_cast<size_t>(columns));
+    weights.activations = whole_range(p.x_signed, p.za);
     if (lines) weights.pieces = p.shape.window.height().kernel;
+    weights.step = kernel.step;
+    if (kernel.fits && !kernel.fits(weights)) return p.expected();  // relaxed_forms.test.cpp
     groups.push_back(pack_dense_for(kernel, weights));
   }
   std::vector<uint8_t> y(p.expected().size());
@@ -138,7 +141,9 @@ std::vector<uint8_t> run_depthwise(const Problem& p, const DepthwiseInt8& kernel
   weights.taps = p.taps();
   weights.bias = p.bias;
   weights.scale = p.scale;
+  weights.activations = whole_range(p.x_signed, p.za);
   const int64_t width_taps = p.shape.window.width().kernel;
+  if (kernel.fits && !kernel.fits(weights, width_taps)) return p.expected();
   const size_t bytes = kernel.packed_bytes(weights.channels, weights.taps / width_taps, width_taps);
   PackedDepthwise packed{&kernel, Buffer::allocate(bytes), weights.channels};
   kernel.pack(weights, width_taps, packed.bytes->data());

@@ -271,6 +271,41 @@ TEST_CASE("relaxed forms: depthwise, in the four classes", "[kernels][int8][rela
   CHECK(depthwise_classes<Dot8::kPairs>(false, 127, 127) == "1111");
 }
 
+TEST_CASE("relaxed forms: the rows of this build, as the engine computes them",
+          "[kernels][int8][relaxed]") {
+  int fitting = 0;
+  const auto dense = [&](bool is_signed, int largest, Weights kind) {
+    for_each_row<DenseInt8>([&](const KernelRow& row, const DenseInt8& kernel) {
+      for (int64_t m : {1, 5, 67}) {
+        const Problem problem(m, 40, 29, is_signed, largest, kind);
+        if (kernel.fits && !kernel.fits(problem.weights)) continue;
+        ++fitting;
+        INFO(row.name << ", signed " << is_signed << ", largest " << largest);
+        CHECK(problem.run(kernel) == problem.run(dense_i8_scalar));
+        CHECK(problem.run_lines(kernel) == problem.run_lines(dense_i8_scalar));
+      }
+    });
+  };
+  const auto depthwise = [&](bool is_signed, int largest, int most) {
+    for_each_row<DepthwiseInt8>([&](const KernelRow& row, const DepthwiseInt8& kernel) {
+      const DepthwiseProblem problem(21, 3, is_signed, largest, most);
+      if (kernel.fits && !kernel.fits(problem.weights, 3)) return;
+      ++fitting;
+      INFO(row.name << ", signed " << is_signed << ", largest " << largest);
+      CHECK(problem.run(kernel) == problem.run(depthwise_i8_scalar));
+    });
+  };
+  for (Weights kind : {Weights::kAny, Weights::kSeven, Weights::kPairBound, Weights::kQuadBound}) {
+    for (bool is_signed : {false, true}) dense(is_signed, 255, kind);
+    dense(false, 127, kind);
+  }
+  for (int most : {64, 127}) {
+    for (bool is_signed : {false, true}) depthwise(is_signed, 255, most);
+    depthwise(false, 127, most);
+  }
+  CHECK(fitting >= 60);
+}
+
 TEST_CASE("relaxed forms: unknown activations or an unknown engine are refused",
           "[kernels][int8][relaxed]") {
   Problem problem(2, 16, 8, false, 127, Weights::kQuadBound);

@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "kernels/int8.h"
 #include "kernels/kernels.h"
 
 namespace eightfold::test {
@@ -23,6 +24,11 @@ int for_each_row(Visit visit) {
 #include "kernels/kernels.inc"
 #undef EIGHTFOLD_KERNEL
   return count;
+}
+
+// All of int8 or uint8.
+inline ActivationRange whole_range(bool is_signed, int32_t zero_point) {
+  return {true, is_signed, zero_point, is_signed ? -128 : 0, is_signed ? 127 : 255};
 }
 
 // Bytes from a fixed sequence; `extreme` draws only the ends of the ranges of uint8 and int8.
