@@ -1,6 +1,9 @@
 // Which nodes onnxruntime-web really executes for a model, in order, after its own fusions: name,
 // op type, and the element types and shapes of inputs and outputs. Taken from its profile.
 import { spawn } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { serialize } from 'node:v8';
 import { kRepository } from './data.ts';
@@ -43,20 +46,35 @@ function executedNodes(profile: string): ExecutedNode[] {
     }));
 }
 
-export function profileOrtWeb(model: Uint8Array, feeds: Feeds): Promise<ExecutedNode[]> {
-  return new Promise((resolve, reject) => {
-    const script = fileURLToPath(new URL('./profile_child.ts', import.meta.url));
-    const child = spawn(process.execPath, ['--import', 'tsx', script], { cwd: kRepository });
-    let out = '';
-    let err = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
-    child.on('error', reject);
-    child.on('close', (code) => {
-      if (code !== 0)
-        reject(new Error(`the profiling process ended with ${code}: ${err.slice(0, 2000)}`));
-      else resolve(executedNodes(out.slice(out.indexOf('['))));
+// The child's output goes to a file: a pipe that is full makes its writes fail.
+async function outputOf(script: string, input: Uint8Array): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'eightfold-profile-'));
+  const path = join(folder, 'profile.json');
+  const file = openSync(path, 'w');
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const child = spawn(process.execPath, ['--import', 'tsx', script], {
+        cwd: kRepository,
+        stdio: ['pipe', file, 'pipe'],
+      });
+      let err = '';
+      child.stderr!.setEncoding('utf8').on('data', (text: string) => (err += text));
+      child.on('error', reject);
+      child.on('close', (code) => {
+        if (code === 0) resolve();
+        else reject(new Error(`the profiling process ended with ${code}: ${err.slice(0, 2000)}`));
+      });
+      child.stdin!.on('error', reject).end(input);
     });
-    child.stdin.on('error', reject).end(serialize({ model, feeds }));
-  });
+    return readFileSync(path, 'utf8');
+  } finally {
+    closeSync(file);
+    rmSync(folder, { recursive: true });
+  }
+}
+
+export async function profileOrtWeb(model: Uint8Array, feeds: Feeds): Promise<ExecutedNode[]> {
+  const script = fileURLToPath(new URL('./profile_child.ts', import.meta.url));
+  const out = await outputOf(script, serialize({ model, feeds }));
+  return executedNodes(out.slice(out.indexOf('[')));
 }
