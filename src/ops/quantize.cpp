@@ -37,6 +37,7 @@ DType quantized_dtype(const Node& node, DType zero_point) {
 struct Runs {
   Shape dims, strides, blocks;
   int64_t inner = 1;
+  Int8Output bytes = {};  // of QuantizeLinear to eight bits: its range
 
   void add(int64_t dim, int64_t stride, int64_t block) {
     dims.push_back(dim);
@@ -155,7 +156,10 @@ OpState plan_quantize(PlanContext& context) {
   if (context.node.has_attribute("clamp_min") && !is_quantized_int8(context.outputs[0].dtype)) {
     context.fail(ErrorCode::kInvalidAttribute, "clamp_min and clamp_max are for eight bits");
   }
-  return std::make_shared<Runs>(runs_of(context));
+  auto runs = std::make_shared<Runs>(runs_of(context));
+  const DType dtype = context.outputs[0].dtype;
+  if (is_quantized_int8(dtype)) runs->bytes = output_of(context.node, dtype, 0);
+  return runs;
 }
 
 template <typename T>
@@ -178,8 +182,6 @@ void run_quantize(RunContext& context) {
   const TensorView& y = context.outputs[0];
   const float* x = context.inputs[0].as<float>();
   const auto quantize_bytes = select<QuantizeInt8>()->run;
-  Int8Output bytes;
-  if (is_quantized_int8(y.dtype)) bytes = output_of(context.node, y.dtype, 0);
   for_each_run(context, [&](int64_t at, int64_t n, float scale, int32_t zero) {
     switch (y.dtype) {
       case DType::kUint16: return quantize_wide<uint16_t>(x + at, n, scale, zero, y, at);
@@ -191,7 +193,7 @@ void run_quantize(RunContext& context) {
     }
     parallel_for({n, 5, 16}, [&](const LoopPart& part) {
       const int64_t first = at + part.begin;
-      Int8Output some = bytes;
+      Int8Output some = context.plan_as<Runs>().bytes;
       some.data = y.as<uint8_t>() + first;
       some.zero_point = zero;
       quantize_bytes(x + first, part.count(), scale, some);

@@ -1,6 +1,7 @@
 // A QDQ file group by group: what lies between one QuantizeLinear and those before it runs alone, fed with
 // the integers that our Session computed. So one step in one layer is one step, and not what a deep
 // network makes of it.
+import { type DataType, kDataTypes } from '../node/support/onnx_builder.ts';
 import {
   partOfModel,
   readWireModel,
@@ -22,15 +23,6 @@ export interface GroupDistance {
 }
 
 const kQuantize = 'QuantizeLinear';
-const kElementTypes: Readonly<Record<string, number>> = {
-  float32: 1,
-  uint8: 2,
-  int8: 3,
-  int32: 6,
-  int64: 7,
-  bool: 9,
-};
-
 interface Group {
   readonly nodes: readonly WireNode[];
   readonly inputs: readonly string[];
@@ -64,7 +56,7 @@ async function once(engine: Engine, model: Uint8Array, feeds: Feeds): Promise<Fe
 
 const specOf = (name: string, { type, dims }: Tensor): ValueSpec => ({
   name,
-  elementType: kElementTypes[type],
+  elementType: kDataTypes[type as DataType],
   dims,
 });
 

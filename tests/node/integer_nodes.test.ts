@@ -7,18 +7,10 @@ import { test } from 'node:test';
 import * as ort from 'onnxruntime-web';
 import { eightfold, type Tensor } from './support/eightfold.ts';
 import { exampleModels, kSkipReason } from './support/models.ts';
+import { type DataType, kDataTypes } from './support/onnx_builder.ts';
 import { readWireModel, singleNodeModel, type WireNode, withOutputs } from './support/onnx_wire.ts';
 
 ort.env.wasm.numThreads = 1;
-
-const kElementTypes: Record<string, number> = {
-  float32: 1,
-  uint8: 2,
-  int8: 3,
-  int32: 6,
-  int64: 7,
-  bool: 9,
-};
 
 // Where onnxruntime's own definition rounds differently between its builds.
 const kWithinOneStep = new Set([
@@ -96,7 +88,7 @@ for (const { name, load } of exampleModels()) {
       const feeds = Object.fromEntries(names.map((input) => [input, values[input]]));
       const specs = names.map((input) => ({
         name: input,
-        elementType: kElementTypes[values[input].type],
+        elementType: kDataTypes[values[input].type as DataType],
         dims: values[input].dims,
       }));
       const theirs = await runAlone(singleNodeModel(wire, node, specs), feeds);
