@@ -27,6 +27,8 @@ constexpr auto kBetween = QuantizeWhen::kBetweenQuantized;
 constexpr auto kAlone = QuantizeWhen::kDynamicAlone;
 constexpr auto kAfter = QuantizeWhen::kInputQuantized;
 constexpr Row kRows[] = {
+    fused_row(kLayers, "Conv>LeakyRelu", "conv_leaky_relu", "eightfold:Conv"),
+    fused_row(kLayers, "Conv>PRelu", "conv_prelu", "eightfold:Conv"),
     ops_row(kLayers, "Conv eightfold:Conv Gemm eightfold:Gemm MatMul", Trait::kOwn, kAlone),
     ops_row(kOthers, "Add Mul eightfold:Add eightfold:Mul", Trait::kOwn, kBetween),
     ops_row(kOthers,

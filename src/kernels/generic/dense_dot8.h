@@ -236,7 +236,7 @@ void dot8_rows(const DenseTile& tile, const Sink& sink, const uint8_t* block, in
 
 template <Dot8 form, class Dot, class Sink>
 void dot8_run_as(const DenseTile& tile) {
-  const Sink sink(tile.out);
+  const Sink sink(tile);
   const uint8_t* block = tile.packed;
   for (int64_t n = 0; n < tile.n; n += 16) {
     const int64_t columns = dot16_block_columns(tile.n - n);
