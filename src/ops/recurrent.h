@@ -79,7 +79,7 @@ void infer_observed_lstm(InferContext& context);  // recurrent_taps.cpp
 const PlaceForm& lstm_places();                   // recurrent_places.cpp
 
 OpDef dynamic_quantize_lstm_row();  // recurrent_dynamic.cpp
-OpDef qlinear_lstm_row();           // qlinear_lstm.cpp
+OpDef qlinear_lstm_row();           // qlinear_recurrent.cpp
 int64_t recurrent_macs(const Node& node, std::span<const Shape> inputs,
                        std::span<const Shape> outputs);
 

@@ -1,8 +1,8 @@
-// The walk of eightfold:QLinearLSTM over time. See qlinear_lstm.h.
+// The walk of eightfold:QLinearLSTM over time. See qlinear_recurrent.h.
 //
 // Directions and lengths as in recurrent_walk.h; a state that is not given, an item of no steps and
 // Y past an item's length hold the quantized zero.
-#include "ops/qlinear_lstm.h"
+#include "ops/qlinear_recurrent.h"
 
 #include "core/aligned.h"
 
@@ -18,7 +18,7 @@
 namespace eightfold {
 namespace {
 
-using namespace qlinear_lstm;
+using namespace qlinear_recurrent;
 constexpr size_t kY = 0, kYh = 1, kYc = 2;
 
 struct LstmPlan {

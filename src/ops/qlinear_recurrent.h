@@ -23,7 +23,7 @@
 #include "kernels/recurrent_int8.h"
 #include "ops/recurrent.h"
 
-namespace eightfold::qlinear_lstm {
+namespace eightfold::qlinear_recurrent {
 
 enum Input : size_t {
   kX,
@@ -62,4 +62,4 @@ struct Packed {
 
 OpState pack(const PackContext& context);  // a Packed
 
-}  // namespace eightfold::qlinear_lstm
+}  // namespace eightfold::qlinear_recurrent

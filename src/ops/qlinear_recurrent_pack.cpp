@@ -1,14 +1,14 @@
-// Weights, tables and factors of eightfold:QLinearLSTM. See qlinear_lstm.h.
+// Weights, tables and factors of eightfold:QLinearLSTM. See qlinear_recurrent.h.
 #include <algorithm>
 #include <cmath>
 #include <memory>
 
 #include "ops/dtype_switch.h"
-#include "ops/qlinear_lstm.h"
+#include "ops/qlinear_recurrent.h"
 #include "ops/quantized_operands.h"
 #include "ops/recurrent_weights.h"
 
-namespace eightfold::qlinear_lstm {
+namespace eightfold::qlinear_recurrent {
 namespace {
 
 struct Place {
@@ -157,4 +157,4 @@ OpState pack(const PackContext& context) {
   return packed;
 }
 
-}  // namespace eightfold::qlinear_lstm
+}  // namespace eightfold::qlinear_recurrent
