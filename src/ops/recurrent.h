@@ -74,8 +74,9 @@ void expect_input(const PlanContext& context, size_t input, DType dtype, const S
 // ---------------------------------------------------------------- places of a cell
 // What the observed twins give beside the op's own outputs, each [T, D, N, ...] with zeros where an
 // item takes no step: what gate activations read [all gates], sigmoid gates, tanh gate [H], the
-// state that is carried [H], and LSTM's terms of it, f * C and i * g [2H]. Numbers: of LSTM's
-// outputs; the other two have one output less before them, and RNN the first tap alone.
+// state that is carried [H], and LSTM's terms of it, f * C and i * g [2H], or GRU's state before
+// the step [H]. Numbers: of LSTM's outputs; the other two have one output less before them, and RNN
+// the first tap alone.
 enum CellTap : int8_t { kTapLinear = 3, kTapSigmoid, kTapTanh, kTapCell, kTapProducts, kTapEnd };
 constexpr int8_t tap_output(CellKind kind, CellTap tap) {
   return static_cast<int8_t>(kind == CellKind::kLstm ? tap : tap - 1);

@@ -58,17 +58,20 @@ constexpr PlaceRow kLstmPlaces[] = {
      .dtype = DType::kInt16},
 };
 
-constexpr PlaceRow kGruPlaces[] = {{.path = "x", .input = kX},
-                                   {.path = "y", .output = kY},
-                                   {.path = "state.0",
-                                    .input = kInitialH,
-                                    .output = tap_output(CellKind::kGru, kTapCell),
-                                    .last = kYh,
-                                    .types = PlaceTypes::kAny,
-                                    .dtype = DType::kInt16},
-                                   linear_row(CellKind::kGru),
-                                   sigmoid_row(CellKind::kGru),
-                                   tanh_row(CellKind::kGru)};
+constexpr PlaceRow kGruPlaces[] = {
+    {.path = "x", .input = kX},
+    {.path = "y", .output = kY},
+    {.path = "state.0",
+     .input = kInitialH,
+     .output = tap_output(CellKind::kGru, kTapCell),
+     .last = kYh,
+     .types = PlaceTypes::kAny,
+     .dtype = DType::kInt16},
+    linear_row(CellKind::kGru),
+    sigmoid_row(CellKind::kGru),
+    tanh_row(CellKind::kGru),
+    // What products read, from initial_h on.
+    {.path = "y", .output = tap_output(CellKind::kGru, kTapProducts), .like = kPlaceH}};
 
 constexpr PlaceRow kRnnPlaces[] = {
     {.path = "x", .input = kX},

@@ -9,7 +9,7 @@ namespace {
 // In hidden sizes, in the order of CellTap; 0: the kind has no such place.
 constexpr size_t kTaps = kTapEnd - kTapLinear;
 constexpr std::array<int64_t, kTaps> kWidths[] = {
-    {4, 3, 1, 1, 2}, {3, 2, 1, 1, 0}, {1, 0, 0, 0, 0}};
+    {4, 3, 1, 1, 2}, {3, 2, 1, 1, 1}, {1, 0, 0, 0, 0}};
 
 const std::array<int64_t, kTaps>& widths_of(CellKind kind) {
   return kWidths[static_cast<size_t>(kind)];
@@ -60,8 +60,8 @@ float* CellTaps::at(CellTap tap, Item item) const {
   return taps_[i] ? taps_[i] + row * widths_of(kind_)[i] * hidden_ : nullptr;
 }
 
-void CellTaps::before(Item item, const float* c) const {
-  if (float* products = at(kTapProducts, item)) std::copy_n(c, hidden_, products);
+void CellTaps::before(Item item, const float* state) const {
+  if (float* before = at(kTapProducts, item)) std::copy_n(state, hidden_, before);
 }
 
 void CellTaps::after(Item item, const float* gates, const float* state) const {
@@ -71,7 +71,7 @@ void CellTaps::after(Item item, const float* gates, const float* state) const {
   if (float* sigmoid = at(kTapSigmoid, item)) std::copy_n(gates, sigmoids, sigmoid);
   if (float* tanh = at(kTapTanh, item)) std::copy_n(g, hidden_, tanh);
   if (float* carried = at(kTapCell, item)) std::copy_n(state, hidden_, carried);
-  float* products = at(kTapProducts, item);
+  float* products = kind_ == CellKind::kLstm ? at(kTapProducts, item) : nullptr;
   for (int64_t i = 0; products && i < hidden_; ++i) {
     products[i] *= gates[kLstmForget * hidden_ + i];
     products[hidden_ + i] = gates[kLstmInput * hidden_ + i] * g[i];

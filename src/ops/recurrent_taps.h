@@ -17,8 +17,8 @@ class CellTaps {
   };
   // Where the step writes what its gates read (CellRow::linear), or null.
   float* linear(Item item) const { return any_ ? at(kTapLinear, item) : nullptr; }
-  // Around a step: LSTM's cell state before it, the gates and the state that is carried after it.
-  void before(Item item, const float* c) const;
+  // Around a step: the state that is carried before it; after it, and the gates.
+  void before(Item item, const float* state) const;
   void after(Item item, const float* gates, const float* state) const;
 
  private:

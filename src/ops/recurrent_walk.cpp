@@ -131,9 +131,13 @@ class Walk {
     const auto after = [&](int64_t n, const float* x_gates, const float* state) {
       taps_.after({t, direction_, n}, x_gates, state + n * hidden);
     };
+    const auto before = [&](int64_t n, const float* state) {
+      taps_.before({t, direction_, n}, state + n * hidden);
+    };
     if (resets_first(attributes_)) {
       products_.of_hidden(Part::kFirstTwo, h_, shape_.batch, recurrent_);
       for_active(t, [&](int64_t n) {
+        before(n, h_);
         gru_reset(row_of(n), gates + n * item, recurrent_ + n * 2 * hidden, h_ + n * hidden,
                   reset_h_ + n * hidden);
       });
@@ -150,11 +154,12 @@ class Walk {
         float* h = h_ + n * hidden;
         switch (attributes_.kind) {
           case CellKind::kLstm: {
-            taps_.before({t, direction_, n}, c_ + n * hidden);
+            before(n, c_);
             lstm_step(row_of(n), x_gates, h_gates, h, c_ + n * hidden);
             return after(n, x_gates, c_);
           }
           case CellKind::kGru:
+            before(n, h_);
             gru_step_linear(row_of(n), x_gates, h_gates, h);
             return after(n, x_gates, h_);
           case CellKind::kRnn: return rnn_step(row_of(n), x_gates, h_gates, h);
