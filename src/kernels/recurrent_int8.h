@@ -34,6 +34,7 @@ namespace eightfold {
 
 struct CellPlace {
   int32_t zero = 0, lo = 0, hi = 255;
+  bool operator==(const CellPlace&) const = default;
 };
 
 // What all three have.

@@ -1,15 +1,27 @@
 // Tables, factors and states of the integer cells. See qlinear_recurrent.h.
 #include <algorithm>
 #include <cmath>
+#include <mutex>
+#include <utility>
 
 #include "ops/qlinear_recurrent.h"
 
 namespace eightfold::qlinear_recurrent {
 namespace {
 
+double sigmoid_of(double v) { return 1.0 / (1.0 + std::exp(-v)); }
+double tanh_of(double v) { return std::tanh(v); }
+
+// What a table is made of.
+struct TableKey {
+  double (*f)(double);
+  Place linear, gate;
+  bool operator==(const TableKey&) const = default;
+};
+
 // q(f(dequantize(v))) for every value of the linear output.
-template <typename F>
-std::vector<uint16_t> gate_table(const Place& linear, const Place& gate, F f) {
+GateTable make_table(const TableKey& key) {
+  const auto& [f, linear, gate] = key;
   std::vector<uint16_t> table;
   for (int32_t v = linear.range.lo; v <= linear.range.hi; ++v) {
     const double y = f((v - linear.range.zero) * static_cast<double>(linear.scale));
@@ -17,10 +29,23 @@ std::vector<uint16_t> gate_table(const Place& linear, const Place& gate, F f) {
     const double inside = std::clamp<double>(q, gate.range.lo, gate.range.hi);
     table.push_back(static_cast<uint16_t>(static_cast<int32_t>(inside)));
   }
-  return table;
+  return std::make_shared<const std::vector<uint16_t>>(std::move(table));
 }
 
-double sigmoid(double v) { return 1.0 / (1.0 + std::exp(-v)); }
+// Most cells have the standard places: 128 KiB of each for a whole model, as long as a node has it.
+GateTable gate_table(const TableKey& key) {
+  static std::mutex mutex;
+  static std::vector<std::pair<TableKey, std::weak_ptr<const std::vector<uint16_t>>>> known;
+  const std::lock_guard lock(mutex);
+  std::erase_if(known, [](const auto& entry) { return entry.second.expired(); });
+  for (const auto& [made_of, table] : known) {
+    GateTable shared = made_of == key ? table.lock() : nullptr;
+    if (shared) return shared;
+  }
+  GateTable made = make_table(key);
+  known.emplace_back(key, made);
+  return made;
+}
 
 // The tables hold 16 bits without a sign.
 Place read_gate(const PackContext& context, size_t scale) {
@@ -47,9 +72,9 @@ struct Gates {
 Gates set_gates(const PackContext& context, size_t sigmoid_scale, size_t tanh_scale,
                 const CellPlaces& places, Packed& packed, CellGates& cell) {
   const Gates gates{read_gate(context, sigmoid_scale), read_gate(context, tanh_scale)};
-  packed.sigmoid = gate_table(places.linear, gates.sigmoid, sigmoid);
-  packed.tanh = gate_table(places.linear, gates.tanh, [](double v) { return std::tanh(v); });
-  cell.sigmoid = packed.sigmoid.data();
+  packed.sigmoid = gate_table({sigmoid_of, places.linear, gates.sigmoid});
+  packed.tanh = gate_table({tanh_of, places.linear, gates.tanh});
+  cell.sigmoid = packed.sigmoid->data();
   cell.sigmoid_zero = gates.sigmoid.range.zero;
   cell.tanh_zero = gates.tanh.range.zero;
   return gates;
@@ -59,7 +84,7 @@ void set_common(const CellPlaces& places, const Packed& packed, CellGates& cell)
   cell.hidden = packed.hidden;
   cell.linear = places.linear.range;
   cell.hidden_state = places.h.range;
-  cell.tanh = packed.tanh.data();
+  cell.tanh = packed.tanh->data();
 }
 
 }  // namespace
@@ -111,7 +136,7 @@ CellPlaces set_gru(const PackContext& context, Packed& packed) {
 
 CellPlaces set_rnn(const PackContext& context, Packed& packed) {
   const CellPlaces places{read_hidden(context, kRnnH), read_place(context, kRnnLinear)};
-  packed.tanh = gate_table(places.linear, places.h, [](double v) { return std::tanh(v); });
+  packed.tanh = gate_table({tanh_of, places.linear, places.h});
   set_common(places, packed, packed.rnn);
   packed.h = {kInitialH, 1, places.h.dtype};
   return places;

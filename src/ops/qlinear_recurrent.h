@@ -25,6 +25,7 @@
 // with x_scale[n] = x_scale * w_scale[n] / linear_scale and so on.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "kernels/int8.h"
@@ -60,13 +61,16 @@ struct State {
   DType dtype = DType::kUndefined;  // undefined: there is none
 };
 
+// By values of the linear output; nodes of the same parameters share one.
+using GateTable = std::shared_ptr<const std::vector<uint16_t>>;
+
 struct Packed {
   RecurrentAttributes attributes;
   int64_t input = 0, hidden = 0, gates = 0;
   // Per direction. `last`: of the hidden gate, where GRU's reset comes before its product.
   std::vector<PackedDense> w, r, last;
   std::vector<float> x_scale, h_scale;  // [D * gates]
-  std::vector<uint16_t> sigmoid, tanh;
+  GateTable sigmoid, tanh;
   std::vector<float> cell_tanh;
   // Those of the op's kind, without what belongs to a direction.
   LstmCellParams lstm;
@@ -94,6 +98,7 @@ struct Place {
   float scale = 1;
   DType dtype = DType::kUndefined;
   CellPlace range;
+  bool operator==(const Place&) const = default;
 };
 // Throws kInvalidType unless it has 8 or 16 bits.
 Place read_place(const PackContext& context, size_t scale);
