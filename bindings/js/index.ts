@@ -28,6 +28,14 @@ export { EightfoldError } from './errors.ts';
 export { bestThreads, bestVariant } from './load.ts';
 export { createInstance } from './local.ts';
 export { readNpz, writeNpz } from './npz.ts';
+export {
+  type AudioStream,
+  type AudioStreamChoice,
+  audioFeeds,
+  audioStreamOf,
+  runStream,
+  type Stream,
+} from './stream.ts';
 export type * from './types.ts';
 
 let current: Promise<Eightfold> | undefined;

@@ -14,6 +14,7 @@ import {
   setExcluded,
   showImageForm,
   suggestOps,
+  watchMode,
 } from './options_form.ts';
 import { clearProblem, isAbort, showProblem } from './problem.ts';
 import { setBusy, setStatus, showProgress } from './progress.ts';
@@ -131,6 +132,7 @@ function deliver(core: Core, delivery: Delivery): Promise<boolean> {
 
 function connect(core: Core, example: Example): void {
   fillLists(core);
+  watchMode();
   watchFiles((delivery) => void deliver(core, delivery), showProblem);
   byId('options').addEventListener('submit', (event) => {
     event.preventDefault();

@@ -1,5 +1,6 @@
 // The report: cards, outputs, layers, remarks, and the two files to download.
 import type { Report } from '../../bindings/js/types.ts';
+import { autoLine, runsAs } from './auto_view.ts';
 import { cardItems } from './cards.ts';
 import { commandLine } from './command.ts';
 import { byId, h, show } from './dom.ts';
@@ -68,11 +69,13 @@ function downloads(outcome: Outcome): HTMLElement[] {
   ];
 }
 
-export function showReport(outcome: Outcome, choices: Omit<LayerTable, 'layers'>): void {
+export function showReport(outcome: Outcome, choices: Omit<LayerTable, 'layers' | 'runsAs'>): void {
   const { report } = outcome;
   byId('cards').replaceChildren(...cardItems(outcome));
   byId('outputs').replaceChildren(outputTable(report));
-  byId('layers').replaceChildren(layerTable({ layers: report.layers, ...choices }));
+  const layers = layerTable({ layers: report.layers, runsAs: runsAs(report), ...choices });
+  const chosen = autoLine(outcome);
+  byId('layers').replaceChildren(...(chosen ? [h('p', { id: 'auto' }, chosen)] : []), layers);
   byId('remarks').replaceChildren(remarkTable(report));
   byId('command').textContent = commandLine(outcome);
   byId('downloads').replaceChildren(...downloads(outcome));
