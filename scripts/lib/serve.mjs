@@ -18,7 +18,7 @@ const kTypes = {
 };
 
 export const kContentSecurityPolicy =
-  "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'";
+  "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; media-src 'self' blob:";
 
 const kHeaders = {
   'Content-Security-Policy': kContentSecurityPolicy,

@@ -1,6 +1,7 @@
 // Streams: which output is fed to which input, how windows are cut, and a detector quantized on a recording.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -9,7 +10,7 @@ import { audioFeeds, audioStreamOf, runStream, windowOf } from '../../bindings/j
 import type { ModelInfo, ValueInfo } from '../../bindings/js/types.ts';
 import { haveData, kNoData, readModel } from '../accuracy/data.ts';
 import { recordedSpeech, speechSignal } from '../accuracy/data_streams.ts';
-import { eightfold, type Feeds } from './support/eightfold.ts';
+import { eightfold, type Feeds, inRoot } from './support/eightfold.ts';
 import {
   detectorModel,
   kContext,
@@ -148,6 +149,26 @@ test('the detector made here hears the tone, in float and in int8', async () => 
   const errors = float.probabilities.map((p, i) => Math.abs(p - int8.probabilities[i]!));
   const mean = errors.reduce((a, b) => a + b, 0) / errors.length;
   assert.ok(mean > 0 && mean < 0.02, `mean error ${mean}`);
+});
+
+test('the example draws both, and writes the int8 model', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'speech-'));
+  const made = inRoot('examples/speech/out/int8-detector-made-here.onnx');
+  try {
+    const [model, wav] = ['detector-made-here.onnx', 'tone.wav'].map((name) => join(folder, name));
+    writeFileSync(model!, detectorModel());
+    writeFileSync(wav!, wavFile(recording(2)));
+    const program = inRoot('examples/speech/run.mjs');
+    const text = execFileSync(process.execPath, [program, model!, wav!], { encoding: 'utf8' });
+    const [float, int8] = text.split('\n').map((line) => line.replace(/^.*?\|/, ''));
+    assert.match(float!, /@|%/);
+    assert.equal(float!.length, int8!.length);
+    assert.match(text, /^125 windows, the same decision in 1[12]\d$/m);
+    assert.ok(existsSync(made));
+  } finally {
+    rmSync(folder, { recursive: true });
+    rmSync(made, { force: true });
+  }
 });
 
 test('the guessed stream gives the probabilities recorded by another runtime', {

@@ -19,6 +19,10 @@ function imageParts(form: ImageForm): Part[] {
   ];
 }
 
+/** Recordings are the affair of an example program. */
+export const speechLine = ({ name, data }: Pick<Job, 'name' | 'data'>): string =>
+  `node examples/speech/run.mjs ${quoted(name)} ${quoted(data)}`;
+
 export interface Job {
   /** File name of the model. */
   name: string;

@@ -17,9 +17,11 @@ import {
   watchMode,
 } from './options_form.ts';
 import { clearProblem, isAbort, showProblem } from './problem.ts';
-import { setBusy, setStatus, showProgress } from './progress.ts';
+import { setBusy, setStatus, showProgress, type Watch } from './progress.ts';
 import { showReport } from './report_view.ts';
-import { showTrial } from './trial.ts';
+import { showStreamForm, watchStreamForm } from './stream_form.ts';
+import { streamSets } from './stream_task.ts';
+import { hideTrial, showTrial } from './trial.ts';
 
 let chosen: Chosen = kNothing;
 let outcome: Outcome | undefined;
@@ -29,22 +31,25 @@ let deliveries: Promise<unknown> = Promise.resolve();
 /** What is missing before the job can start. */
 function missing(): string {
   if (!chosen.model) return 'Add a model.';
-  const samples = chosen.arrays.length + chosen.images.length;
-  return samples ? '' : 'Add samples: images, or an .npz of arrays named as the inputs.';
+  const samples = chosen.arrays.length + chosen.images.length + chosen.recordings.length;
+  return samples
+    ? ''
+    : 'Add samples: images, a recording, or an .npz of arrays named as the inputs.';
 }
 
 /** A new model makes the old report and the old exclusions void. */
 function forgetOutcome(): void {
   show(byId('report'), false);
-  show(byId('try'), false);
+  hideTrial();
   outcome?.sessions.release();
   outcome = undefined;
 }
 
-function showForms({ model, images }: Chosen): void {
+function showForms({ model, images, recordings }: Chosen): void {
   if (!model) return;
   suggestOps(model.info);
   showImageForm(images.length ? imageInput(model.info)?.[1] : undefined);
+  showStreamForm(recordings.length ? model.info : undefined);
 }
 
 /** Cancels what runs and waits until it has ended. */
@@ -73,9 +78,12 @@ async function take(core: Core, delivery: Delivery): Promise<boolean> {
   return true;
 }
 
-function currentTask(): Task | undefined {
-  const { model } = chosen;
-  const sets = sampleSets(chosen, readImageForm);
+async function currentTask(core: Core, watch: Watch): Promise<Task | undefined> {
+  const { model, recordings } = chosen;
+  const sets =
+    model && recordings.length
+      ? await streamSets(core, model, recordings, watch)
+      : sampleSets(chosen, readImageForm);
   return model && sets && { ...model, ...sets, options: readOptions() };
 }
 
@@ -96,9 +104,10 @@ async function runOnce(core: Core, signal: AbortSignal): Promise<void> {
   setStatus('');
   setBusy(true);
   try {
-    const task = currentTask();
+    const watch = { signal, onProgress: showProgress };
+    const task = await currentTask(core, watch);
     if (!task) return;
-    const fresh = await runTask(core, task, { signal, onProgress: showProgress });
+    const fresh = await runTask(core, task, watch);
     outcome?.sessions.release();
     outcome = fresh;
     setStatus('Done.');
@@ -133,6 +142,7 @@ function deliver(core: Core, delivery: Delivery): Promise<boolean> {
 function connect(core: Core, example: Example): void {
   fillLists(core);
   watchMode();
+  watchStreamForm(() => chosen.model?.info);
   watchFiles((delivery) => void deliver(core, delivery), showProblem);
   byId('options').addEventListener('submit', (event) => {
     event.preventDefault();
@@ -140,7 +150,7 @@ function connect(core: Core, example: Example): void {
   });
   byId('cancel').addEventListener('click', () => running?.control.abort());
   byId('example').addEventListener('click', async () => {
-    if (await deliver(core, { ...example, images: [] })) await quantize(core);
+    if (await deliver(core, { ...example, images: [], recordings: [] })) await quantize(core);
   });
   for (const id of ['files', 'example']) byId<HTMLButtonElement>(id).disabled = false;
 }

@@ -40,6 +40,7 @@ function showMode(): void {
   field('backend').disabled = isAuto;
   field('accuracyBudget').disabled = !isAuto;
   show(byId('budget'), isAuto);
+  show(byId('backend'), !isAuto);
 }
 
 export function watchMode(): void {

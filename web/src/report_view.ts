@@ -2,7 +2,7 @@
 import type { Report } from '../../bindings/js/types.ts';
 import { autoLine, runsAs } from './auto_view.ts';
 import { cardItems } from './cards.ts';
-import { commandLine } from './command.ts';
+import { commandLine, speechLine } from './command.ts';
 import { byId, h, show } from './dom.ts';
 import { decibels, percent } from './format.ts';
 import type { Outcome } from './job.ts';
@@ -54,8 +54,14 @@ function download(label: string, name: string, file: Blob): HTMLElement {
   return h('a', { class: 'button', href, download: name }, label);
 }
 
-function reportFile({ name, options, report, latency, agreement }: Outcome): string {
-  const measured = { latencyMs: latency, agreement };
+function heardOf({ stream, heard }: Outcome) {
+  if (!stream || !heard) return undefined;
+  return { ...heard, float: Array.from(stream.float), int8: Array.from(heard.int8) };
+}
+
+function reportFile(outcome: Outcome): string {
+  const { name, options, report, latency, agreement } = outcome;
+  const measured = { latencyMs: latency, agreement, stream: heardOf(outcome) };
   return `${JSON.stringify({ model: name, options, ...report, measured }, null, 2)}\n`;
 }
 
@@ -77,7 +83,7 @@ export function showReport(outcome: Outcome, choices: Omit<LayerTable, 'layers' 
   const chosen = autoLine(outcome);
   byId('layers').replaceChildren(...(chosen ? [h('p', { id: 'auto' }, chosen)] : []), layers);
   byId('remarks').replaceChildren(remarkTable(report));
-  byId('command').textContent = commandLine(outcome);
+  byId('command').textContent = outcome.stream ? speechLine(outcome) : commandLine(outcome);
   byId('downloads').replaceChildren(...downloads(outcome));
   show(byId('report'), true);
 }

@@ -1,6 +1,7 @@
 // Opens the built page in the system's Chromium, served with the strict Content-Security-Policy. Whatever the page
 // complains about (console, uncaught errors, CSP violations, failed requests) is collected and must be nothing.
 import { existsSync, mkdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
@@ -89,6 +90,18 @@ export async function finished(page: Page): Promise<void> {
   });
   const problem = page.locator('#problem');
   if (await problem.isVisible()) throw new Error(await problem.innerText());
+}
+
+/** The file behind a download link. */
+export async function savedFile(
+  page: Page,
+  label: string,
+): Promise<{ name: string; bytes: Buffer }> {
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('link', { name: label }).click(),
+  ]);
+  return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
 }
 
 /** Puts one file on the page as a drop would. */
