@@ -1,4 +1,6 @@
 // The page's course: load the core and the example, take files, run the job, show the report and the trial.
+import { type Bench, startBench } from './bench/client.ts';
+import { type BenchPanel, connectBench } from './bench_panel.ts';
 import { type Chosen, choose, imageInput, kNothing, sampleSets, showChosen } from './chosen.ts';
 import { type Core, startCore } from './core.ts';
 import { byId, show } from './dom.ts';
@@ -26,6 +28,7 @@ import { hideTrial, showTrial } from './trial.ts';
 let chosen: Chosen = kNothing;
 let outcome: Outcome | undefined;
 let running: { control: AbortController; done: Promise<void> } | undefined;
+let bench: BenchPanel | undefined;
 let deliveries: Promise<unknown> = Promise.resolve();
 
 /** What is missing before the job can start. */
@@ -124,6 +127,8 @@ async function runOnce(core: Core, signal: AbortSignal): Promise<void> {
 
 async function quantize(core: Core): Promise<void> {
   if (running) return;
+  await bench?.stop();
+  if (running) return;
   const control = new AbortController();
   const done = runOnce(core, control.signal);
   running = { control, done };
@@ -139,7 +144,8 @@ function deliver(core: Core, delivery: Delivery): Promise<boolean> {
   return taken;
 }
 
-function connect(core: Core, example: Example): void {
+function connect(core: Core, example: Example, benchmark: Bench): void {
+  bench = connectBench(benchmark, () => outcome);
   fillLists(core);
   watchMode();
   watchStreamForm(() => chosen.model?.info);
@@ -163,8 +169,12 @@ function setReady(state: 'ready' | 'failed', text: string): void {
 
 async function start(): Promise<void> {
   try {
-    const [core, example] = await Promise.all([startCore(), fetchExample()]);
-    connect(core, example);
+    const [core, example, benchmark] = await Promise.all([
+      startCore(),
+      fetchExample(),
+      startBench(),
+    ]);
+    connect(core, example, benchmark);
     setReady('ready', 'ready, works offline');
     byId('ready').title = core.build;
   } catch (error) {

@@ -22,6 +22,10 @@ export function spread(values: readonly number[]): Spread {
   return { median: at(0.5), low: at(0.1), high: at(0.9) };
 }
 
+/** How many times as fast as `theirs` ours are, round by round. */
+export const speedup = (theirs: readonly number[], ours: readonly number[]): Spread =>
+  spread(theirs.map((time, i) => time / ours[i]!));
+
 async function timed(engine: Engine): Promise<number> {
   const start = performance.now();
   await engine.run();
@@ -43,12 +47,17 @@ async function warmUp(engine: Engine): Promise<number> {
   return Math.max(1, Math.min(200, Math.round(kRoundMs / last)));
 }
 
-/** Milliseconds of each engine in each round. */
-export async function measure(engines: readonly Engine[], rounds: number): Promise<number[][]> {
+/** Milliseconds of each engine in each round; `between` is awaited before each of them, and ends all when it throws. */
+export async function measure(
+  engines: readonly Engine[],
+  rounds: number,
+  between: (round: number) => Promise<void> | void = () => {},
+): Promise<number[][]> {
   const runs: number[] = [];
   for (const engine of engines) runs.push(await warmUp(engine));
   const times: number[][] = engines.map(() => []);
   for (let i = 0; i < rounds; i++) {
+    await between(i);
     for (const [k, engine] of engines.entries()) times[k]!.push(await round(engine, runs[k]!));
   }
   return times;

@@ -44,7 +44,7 @@ function listen(page: Page, complaints: string[]): void {
 }
 
 /** The browser and the server, shared by the tests of one file. */
-export async function openStage(options: { isolated?: boolean } = {}): Promise<Stage> {
+export async function openStage(options: Parameters<typeof serve>[1] = {}): Promise<Stage> {
   if (!existsSync(join(kDist, 'index.html'))) throw new Error('no web/dist: run `npm run build`');
   const server = await serve(kDist, options);
   const executablePath = process.env.EIGHTFOLD_CHROMIUM || '/usr/bin/chromium';
