@@ -16,9 +16,11 @@ const kTitles: Record<Key, string> = {
 const kInks: Record<Key, keyof Ink> = {
   float: 'float',
   int8: 'accent',
-  peerFloat: 'wave',
+  peerFloat: 'quiet',
   peerInt8: 'peer',
 };
+
+const kFarOut = 1.3;
 
 const times = (value: number) => `${value.toFixed(value < 10 ? 2 : 1)} x`;
 const speedOf = (cell: Cell | undefined): Spread | undefined =>
@@ -30,11 +32,22 @@ function keysOf(rows: readonly Row[]): Key[] {
   return all.filter((key) => rows.some(({ cells }) => cells[key]));
 }
 
+/** The axis ends behind the whiskers, but for those that are far out. */
+function axisEnd(rows: readonly Row[], keys: readonly Key[]): number {
+  const speeds = rows.flatMap(({ cells }) => keys.map((key) => speedOf(cells[key])));
+  const most = (end: 'median' | 'high') => Math.max(...speeds.map((speed) => speed?.[end] ?? 0));
+  return Math.min(most('high'), kFarOut * most('median'));
+}
+
 function whiskers(rows: readonly Row[], keys: readonly Key[], ink: Ink): Plugin<'bar'> {
   const draw = (chart: Chart<'bar'>) => {
     const { ctx } = chart;
     const { x } = chart.scales;
     ctx.save();
+    const { left, top, width, height } = chart.chartArea;
+    ctx.beginPath();
+    ctx.rect(left, top, width, height);
+    ctx.clip();
     ctx.strokeStyle = ink.ink;
     ctx.lineWidth = 1;
     keys.forEach((key, set) => {
@@ -74,6 +87,7 @@ function config(rows: readonly Row[], keys: readonly Key[]) {
       scales: {
         x: {
           beginAtZero: true,
+          suggestedMax: axisEnd(rows, keys),
           title: { display: true, text: "times as fast as Eightfold's float" },
         },
         y: { grid: { display: false }, ticks: { color: ink.ink } },
