@@ -9,6 +9,8 @@ import type { Outcome } from './job.ts';
 import { showProblem } from './problem.ts';
 
 export interface BenchPanel {
+  /** While the main job runs there is none. */
+  enable(enabled: boolean): void;
   /** Cancels what runs and waits until it has ended. */
   stop(): Promise<void>;
 }
@@ -75,6 +77,9 @@ export function connectBench(bench: Bench, outcome: () => Outcome | undefined): 
     await running?.done;
   };
   byId('bench-cancel').addEventListener('click', () => void stop());
-  byId<HTMLButtonElement>('bench-run').disabled = false;
-  return { stop };
+  const enable = (enabled: boolean) => {
+    byId<HTMLButtonElement>('bench-run').disabled = !enabled;
+  };
+  enable(true);
+  return { enable, stop };
 }

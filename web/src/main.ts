@@ -1,5 +1,5 @@
 // The page's course: load the core and the example, take files, run the job, show the report and the trial.
-import { type Bench, startBench } from './bench/client.ts';
+import { startBench } from './bench/client.ts';
 import { type BenchPanel, connectBench } from './bench_panel.ts';
 import { type Chosen, choose, imageInput, kNothing, sampleSets, showChosen } from './chosen.ts';
 import { type Core, startCore } from './core.ts';
@@ -106,6 +106,7 @@ async function runOnce(core: Core, signal: AbortSignal): Promise<void> {
   clearProblem();
   setStatus('');
   setBusy(true);
+  bench?.enable(false);
   try {
     const watch = { signal, onProgress: showProgress };
     const task = await currentTask(core, watch);
@@ -121,6 +122,7 @@ async function runOnce(core: Core, signal: AbortSignal): Promise<void> {
     if (!isAbort(error)) showProblem(error);
   } finally {
     setBusy(false);
+    bench?.enable(true);
     byId('run').textContent = outcome ? 'Quantize again' : 'Quantize';
   }
 }
@@ -144,8 +146,7 @@ function deliver(core: Core, delivery: Delivery): Promise<boolean> {
   return taken;
 }
 
-function connect(core: Core, example: Example, benchmark: Bench): void {
-  bench = connectBench(benchmark, () => outcome);
+function connect(core: Core, example: Example): void {
   fillLists(core);
   watchMode();
   watchStreamForm(() => chosen.model?.info);
@@ -161,6 +162,15 @@ function connect(core: Core, example: Example, benchmark: Bench): void {
   for (const id of ['files', 'example']) byId<HTMLButtonElement>(id).disabled = false;
 }
 
+/** The page is of use without its benchmark. */
+async function startBenchmark(): Promise<void> {
+  try {
+    bench = connectBench(await startBench(), () => outcome);
+  } catch (error) {
+    byId('bench-status').textContent = error instanceof Error ? error.message : String(error);
+  }
+}
+
 function setReady(state: 'ready' | 'failed', text: string): void {
   const pill = byId('ready');
   pill.dataset.state = state;
@@ -169,12 +179,8 @@ function setReady(state: 'ready' | 'failed', text: string): void {
 
 async function start(): Promise<void> {
   try {
-    const [core, example, benchmark] = await Promise.all([
-      startCore(),
-      fetchExample(),
-      startBench(),
-    ]);
-    connect(core, example, benchmark);
+    const [core, example] = await Promise.all([startCore(), fetchExample(), startBenchmark()]);
+    connect(core, example);
     setReady('ready', 'ready, works offline');
     byId('ready').title = core.build;
   } catch (error) {

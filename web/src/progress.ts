@@ -44,5 +44,4 @@ export function setBusy(busy: boolean): void {
   show(byId('progress'), busy);
   show(byId('cancel'), busy);
   show(byId('run'), !busy);
-  byId<HTMLButtonElement>('bench-run').disabled = busy;
 }

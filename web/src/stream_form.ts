@@ -32,12 +32,18 @@ function stateFields(info: ModelInfo, stream: AudioStream): HTMLElement[] {
   });
 }
 
-/** Shows the fields with a guess in them, or hides them; hidden ones are not checked. */
+let filled: ModelInfo | undefined;
+
+/**
+ * Shows the fields with a guess in them, or hides them; hidden ones are not checked. What was corrected stays until
+ * another model comes.
+ */
 export function showStreamForm(info: ModelInfo | undefined): void {
   const stream = info && audioStreamOf(info);
   show(part(), stream !== undefined);
   part().disabled = stream === undefined;
-  if (!info || !stream) return;
+  if (!info || !stream || info === filled) return;
+  filled = info;
   const floats = info.inputs.filter(({ type }) => type === 'float32');
   control('streamInput').replaceChildren(...names(floats, stream.input));
   control('streamOutput').replaceChildren(...names(info.outputs, stream.output));
