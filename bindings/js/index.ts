@@ -4,8 +4,8 @@
 //   const { model, report } = await quantize(bytes, { calibration: samples });
 //
 // The verbs below work on one default instance, which init() makes; the first call makes it when
-// nobody did. Other entries: `eightfold/worker` (the same verbs in a module worker) and
-// `eightfold/node` (files, folders, images).
+// nobody did. Other entries: `eightfold/worker` (the same verbs in a module worker),
+// `eightfold/stream` (models that are fed their own outputs), `eightfold/node` (files, folders, images).
 import type { Eightfold, ModelSource } from './api.ts';
 import { splitSamples } from './data.ts';
 import { createInstance } from './local.ts';
@@ -28,14 +28,6 @@ export { EightfoldError } from './errors.ts';
 export { bestThreads, bestVariant } from './load.ts';
 export { createInstance } from './local.ts';
 export { readNpz, writeNpz } from './npz.ts';
-export {
-  type AudioStream,
-  type AudioStreamChoice,
-  audioFeeds,
-  audioStreamOf,
-  runStream,
-  type Stream,
-} from './stream.ts';
 export type * from './types.ts';
 
 let current: Promise<Eightfold> | undefined;

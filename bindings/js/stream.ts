@@ -1,5 +1,6 @@
 // Streaming models: what a model hands back at one step is fed again at the next one.
 //
+//   import { audioFeeds, audioStreamOf, runStream } from 'eightfold/stream';
 //   const stream = audioStreamOf(await inspect(model))!;
 //   for await (const { feeds, outputs } of runStream(session, stream, audioFeeds(stream, signal))) ...
 //

@@ -4,8 +4,9 @@
 import { mkdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { audioFeeds, audioStreamOf, createSession, inspect, quantize, runStream } from 'eightfold';
+import { createSession, inspect, quantize } from 'eightfold';
 import { readModelFile, readWavFile, writeBytes } from 'eightfold/node';
+import { audioFeeds, audioStreamOf, runStream } from 'eightfold/stream';
 
 const kEvery = 8; // windows from one calibration sample to the next
 const kColumns = 100;
