@@ -97,6 +97,15 @@ test('a recording and a detector: curves, figures, player and cursor', async () 
   await page.waitForFunction(() => document.querySelector('audio')!.currentTime > 1);
   const after = await page.locator('.cursor').boundingBox();
   assert.ok(after!.x > before!.x + 50, 'the cursor follows');
+  // It stays at its time when the chart gets another size.
+  await page.setViewportSize({ width: 700, height: 900 });
+  await page.waitForTimeout(300);
+  const [cursor, box] = [
+    await page.locator('.cursor').boundingBox(),
+    await page.locator('.wave canvas').boundingBox(),
+  ];
+  const share = (cursor!.x - box!.x) / box!.width;
+  assert.ok(share > 0.4 && share < 0.65, `the cursor is at ${share} of the chart`);
   assert.match(await page.locator('.reading').innerText(), /^at \d\.\d\d s: float \d\.\d+, int8/);
   await keepShot(page, 'stream-light');
   assert.deepEqual(complaints, []);
@@ -122,6 +131,25 @@ test('the form corrects what was guessed; a model without a signal refuses the r
   assert.equal(await page.locator('#stream').isVisible(), false);
   await page.setInputFiles('#files', { ...kWav, buffer: wavFile(recording(1)) });
   assert.match(await page.locator('#problem').innerText(), /does not take a recording/);
+  assert.deepEqual(complaints, []);
+  await close();
+});
+
+test('of two recordings the second is checked on; other samples do not mix with them', async () => {
+  const { page, complaints, close } = await stage.visit();
+  const second = { ...kWav, name: 'other.wav', buffer: wavFile(recording(3)) };
+  await pick(page, detectorModel(), wavFile(recording(2)));
+  await page.setInputFiles('#files', [{ ...kWav, buffer: wavFile(recording(2)) }, second]);
+  await page.getByText('tone.wav; to check on: other.wav').waitFor();
+  await page.click('#run');
+  await finished(page);
+  holds(await heard(page));
+  const text = await page.locator('#stream-summary').innerText();
+  assert.match(text, /^Over 187 windows of other\.wav .* Calibrated with .* of tone\.wav\.$/);
+  const image = { name: 'a.png', mimeType: 'image/png', buffer: Buffer.from('x') };
+  await page.setInputFiles('#files', [{ ...kWav, buffer: wavFile(recording(1)) }, image]);
+  await page.locator('#problem').waitFor();
+  assert.match(await page.locator('#problem').innerText(), /do not mix/);
   assert.deepEqual(complaints, []);
   await close();
 });

@@ -149,7 +149,7 @@ function table(rows: readonly Row[], keys: readonly Key[]): HTMLElement {
   );
 }
 
-let shown: ChartView<'bar'> | undefined;
+let shown: ChartView | undefined;
 
 /** Shows the rows there are; a later call takes their place. */
 export function showRows(target: HTMLElement, rows: readonly Row[], note: string): void {

@@ -43,9 +43,8 @@ function readInk(): Ink {
   ) as Ink;
 }
 
-export interface ChartView<Type extends ChartType> {
+export interface ChartView {
   readonly element: HTMLElement;
-  readonly current: Chart<Type> | undefined;
   /** Draws; the element has to be in the page. */
   draw(): void;
   close(): void;
@@ -57,7 +56,7 @@ const kDark = matchMedia('(prefers-color-scheme: dark)');
 export function chartView<Type extends ChartType>(
   label: string,
   config: (ink: Ink) => ChartConfiguration<Type>,
-): ChartView<Type> {
+): ChartView {
   const canvas = h('canvas', { class: 'chart', role: 'img', 'aria-label': label });
   const element = h('div', { class: 'chart-box' }, canvas);
   let current: Chart<Type> | undefined;
@@ -72,9 +71,6 @@ export function chartView<Type extends ChartType>(
   kDark.addEventListener('change', draw);
   return {
     element,
-    get current() {
-      return current;
-    },
     draw,
     close() {
       kDark.removeEventListener('change', draw);
