@@ -42,7 +42,8 @@ const Tensor& weight(const PackContext& context, size_t input) {
 }
 
 // One half of B per direction: Wb at 0, Rb at 4H.
-std::vector<PackedDense> pack_side(const Tensor& tensor, const Tensor* bias, int64_t first) {
+std::vector<PackedDense> pack_side(const Tensor& tensor, const Tensor* bias, int64_t first,
+                                   const ActivationRange& activations) {
   const int64_t directions = tensor.shape()[0], n = tensor.shape()[1], k = tensor.shape()[2];
   std::vector<PackedDense> side;
   for (int64_t d = 0; d < directions; ++d) {
@@ -52,6 +53,7 @@ std::vector<PackedDense> pack_side(const Tensor& tensor, const Tensor* bias, int
     weights.n = n;
     weights.inner_stride = 1;
     weights.n_stride = k;
+    weights.activations = activations;
     if (bias) {
       weights.bias = bias->data<int32_t>().subspan(static_cast<size_t>(2 * d * n + first),
                                                    static_cast<size_t>(n));
@@ -108,8 +110,6 @@ OpState pack(const PackContext& context) {
   packed->attributes = recurrent_attributes(context.node, CellKind::kLstm);
   packed->input = w.shape()[2];
   packed->hidden = r.shape()[2];
-  packed->w = pack_side(w, b, 0);
-  packed->r = pack_side(r, b, 4 * packed->hidden);
 
   const OperandQParams x = read_tensor_qparams(context.node, context.constants, kXScale, kXZero);
   const Place h = read_place(context, kHScale), c = read_place(context, kCScale);
@@ -122,6 +122,13 @@ OpState pack(const PackContext& context) {
     context.fail(ErrorCode::kInvalidType,
                  "the hidden state must be of 8 bits, the gates of an unsigned type");
   }
+  ActivationRange of_x = activations_of(context, kX, x);
+  of_x.one_row = is_one_row(context, kX);
+  // A step multiplies with as many rows as there are items, which mostly is one.
+  const ActivationRange of_h{true, h.dtype == DType::kInt8, h.range.zero, h.range.lo, h.range.hi,
+                             true};
+  packed->w = pack_side(w, b, 0, of_x);
+  packed->r = pack_side(r, b, 4 * packed->hidden, of_h);
   packed->x_zero = x.tensor_zero();
   packed->x_dtype = x.dtype == DType::kUndefined ? DType::kUint8 : x.dtype;
   packed->h_dtype = h.dtype;

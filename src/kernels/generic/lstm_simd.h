@@ -2,67 +2,44 @@
 #pragma once
 
 #include "kernels/generic/lstm_scalar.h"
-#include "kernels/simd.h"
+#include "kernels/generic/place_vector.h"
 
 namespace eightfold::generic {
 
-// q(v, place) of recurrent_int8.h. The clamp comes before the conversion; NaN gives lo.
-inline v128_t place_vector(v128_t value, const CellPlace& place) {
-  const v128_t lo = wasm_f32x4_splat(static_cast<float>(place.lo - place.zero));
-  const v128_t hi = wasm_f32x4_splat(static_cast<float>(place.hi - place.zero));
-  const v128_t inside = wasm_f32x4_pmin(hi, wasm_f32x4_pmax(lo, wasm_f32x4_nearest(value)));
-  return wasm_i32x4_add(wasm_i32x4_trunc_sat_f32x4(inside), wasm_i32x4_splat(place.zero));
+inline v128_t scaled_sums(const int32_t* sums, const float* scale) {
+  return wasm_f32x4_mul(wasm_f32x4_convert_i32x4(wasm_v128_load(sums)), wasm_v128_load(scale));
 }
 
-inline v128_t centred(v128_t q, int32_t zero) {
-  return wasm_f32x4_convert_i32x4(wasm_i32x4_sub(q, wasm_i32x4_splat(zero)));
-}
-
-inline v128_t look_up(const uint16_t* table, v128_t at) {
-  return wasm_i32x4_make(
-      table[wasm_i32x4_extract_lane(at, 0)], table[wasm_i32x4_extract_lane(at, 1)],
-      table[wasm_i32x4_extract_lane(at, 2)], table[wasm_i32x4_extract_lane(at, 3)]);
-}
-inline v128_t look_up(const float* table, v128_t at) {
-  return wasm_f32x4_make(
-      table[wasm_i32x4_extract_lane(at, 0)], table[wasm_i32x4_extract_lane(at, 1)],
-      table[wasm_i32x4_extract_lane(at, 2)], table[wasm_i32x4_extract_lane(at, 3)]);
-}
-
-// Places in the tables of the gate activations.
-inline v128_t linear_vector(const LstmStepInt8& step, int64_t n) {
-  const LstmCellParams& p = *step.params;
-  const v128_t x = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(wasm_v128_load(step.x_sums + n)),
-                                  wasm_v128_load(p.x_scale + n));
-  const v128_t h = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(wasm_v128_load(step.h_sums + n)),
-                                  wasm_v128_load(p.h_scale + n));
-  const v128_t l = place_vector(wasm_f32x4_add(x, h), p.linear);
-  return wasm_i32x4_sub(l, wasm_i32x4_splat(p.linear.lo));
-}
-
-inline v128_t scaled_product(v128_t a, v128_t b, float factor) {
-  return wasm_f32x4_mul(wasm_f32x4_mul(a, b), wasm_f32x4_splat(factor));
+inline v128_t scaled_product(v128_t a, v128_t b, v128_t factor) {
+  return wasm_f32x4_mul(wasm_f32x4_mul(a, b), factor);
 }
 
 inline void lstm_cell_simd(const LstmStepInt8& step) {
-  const LstmCellParams& p = *step.params;
-  const int64_t n = p.hidden;
+  const LstmCellParams p = *step.params;
+  const PlaceVectors linear(p.linear), fc(p.fc), ig(p.ig), cell(p.cell), hidden(p.hidden_state);
+  const v128_t sigmoid_zero = wasm_i32x4_splat(p.sigmoid_zero);
+  const v128_t tanh_zero = wasm_i32x4_splat(p.tanh_zero), cell_zero = wasm_i32x4_splat(p.cell.zero);
+  const v128_t cell_lo = wasm_i32x4_splat(p.cell.lo);
+  const v128_t fc_factor = wasm_f32x4_splat(p.fc_factor), ig_factor = wasm_f32x4_splat(p.ig_factor);
+  const v128_t from_fc = wasm_f32x4_splat(p.from_fc), from_ig = wasm_f32x4_splat(p.from_ig);
+  const v128_t h_factor = wasm_f32x4_splat(p.h_factor);
   int64_t j = 0;
-  for (; j + 4 <= n; j += 4) {
-    const auto sigmoid = [&](int64_t gate) {
-      return centred(look_up(p.sigmoid, linear_vector(step, gate * n + j)), p.sigmoid_zero);
+  for (; j + 4 <= p.hidden; j += 4) {
+    const auto gate = [&](int64_t index, const uint16_t* table, v128_t zero) {
+      const int64_t n = index * p.hidden + j;
+      const v128_t sum = wasm_f32x4_add(scaled_sums(step.x_sums + n, p.x_scale + n),
+                                        scaled_sums(step.h_sums + n, p.h_scale + n));
+      return centred(look_up(table, linear.index(sum)), zero);
     };
-    const v128_t i = sigmoid(0), o = sigmoid(1), f = sigmoid(2);
-    const v128_t g = centred(look_up(p.tanh, linear_vector(step, 3 * n + j)), p.tanh_zero);
-    const v128_t old = centred(wasm_v128_load(step.c + j), p.cell.zero);
-    const v128_t fc = centred(place_vector(scaled_product(f, old, p.fc_factor), p.fc), p.fc.zero);
-    const v128_t ig = centred(place_vector(scaled_product(i, g, p.ig_factor), p.ig), p.ig.zero);
-    const v128_t sum = wasm_f32x4_add(wasm_f32x4_mul(fc, wasm_f32x4_splat(p.from_fc)),
-                                      wasm_f32x4_mul(ig, wasm_f32x4_splat(p.from_ig)));
-    const v128_t c = place_vector(sum, p.cell);
+    const v128_t i = gate(0, p.sigmoid, sigmoid_zero), o = gate(1, p.sigmoid, sigmoid_zero);
+    const v128_t f = gate(2, p.sigmoid, sigmoid_zero), g = gate(3, p.tanh, tanh_zero);
+    const v128_t old = centred(wasm_v128_load(step.c + j), cell_zero);
+    const v128_t kept = wasm_f32x4_mul(fc.centred(scaled_product(f, old, fc_factor)), from_fc);
+    const v128_t added = wasm_f32x4_mul(ig.centred(scaled_product(i, g, ig_factor)), from_ig);
+    const v128_t c = cell.quantized(wasm_f32x4_add(kept, added));
     wasm_v128_store(step.c + j, c);
-    const v128_t tanh = look_up(p.cell_tanh, wasm_i32x4_sub(c, wasm_i32x4_splat(p.cell.lo)));
-    const v128_t h = place_vector(scaled_product(o, tanh, p.h_factor), p.hidden_state);
+    const v128_t tanh = look_up(p.cell_tanh, wasm_i32x4_sub(c, cell_lo));
+    const v128_t h = hidden.quantized(scaled_product(o, tanh, h_factor));
     const v128_t bytes = wasm_i8x16_shuffle(h, h, 0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
     wasm_v128_store32_lane(step.h + j, bytes, 0);
   }
