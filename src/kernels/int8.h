@@ -34,6 +34,7 @@ struct ActivationRange {
   bool is_signed = false;
   int32_t zero_point = 0;
   int32_t lo = 0, hi = 255;  // every activation lies between them
+  bool one_row = false;      // of dense products: a vector, for which weights are read once
 };
 
 // Output of a kernel that requantizes. `dtype` kUint8 or kInt8: lo and hi lie in its range.

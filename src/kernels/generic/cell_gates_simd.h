@@ -3,37 +3,19 @@
 #pragma once
 
 #include "kernels/generic/cell_gates.h"
-#include "kernels/simd.h"
+#include "kernels/generic/place_vector.h"
 
 namespace eightfold::generic {
 
-// q(v, place) of recurrent_int8.h. The clamp comes before the conversion; NaN gives lo.
 inline v128_t place_vector(v128_t value, const CellPlace& place) {
-  const v128_t lo = wasm_f32x4_splat(static_cast<float>(place.lo - place.zero));
-  const v128_t hi = wasm_f32x4_splat(static_cast<float>(place.hi - place.zero));
-  const v128_t inside = wasm_f32x4_pmin(hi, wasm_f32x4_pmax(lo, wasm_f32x4_nearest(value)));
-  return wasm_i32x4_add(wasm_i32x4_trunc_sat_f32x4(inside), wasm_i32x4_splat(place.zero));
+  return PlaceVectors(place).quantized(value);
 }
 
-inline v128_t centred(v128_t q, int32_t zero) {
-  return wasm_f32x4_convert_i32x4(wasm_i32x4_sub(q, wasm_i32x4_splat(zero)));
-}
-
-inline v128_t look_up(const uint16_t* table, v128_t at) {
-  return wasm_i32x4_make(
-      table[wasm_i32x4_extract_lane(at, 0)], table[wasm_i32x4_extract_lane(at, 1)],
-      table[wasm_i32x4_extract_lane(at, 2)], table[wasm_i32x4_extract_lane(at, 3)]);
-}
-inline v128_t look_up(const float* table, v128_t at) {
-  return wasm_f32x4_make(
-      table[wasm_i32x4_extract_lane(at, 0)], table[wasm_i32x4_extract_lane(at, 1)],
-      table[wasm_i32x4_extract_lane(at, 2)], table[wasm_i32x4_extract_lane(at, 3)]);
-}
+inline v128_t centred(v128_t q, int32_t zero) { return centred(q, wasm_i32x4_splat(zero)); }
 
 // `x` and `h`: the terms of a column, in steps of the linear output.
 inline v128_t index_vector(const CellGates& gates, v128_t x, v128_t h) {
-  const v128_t l = place_vector(wasm_f32x4_add(x, h), gates.linear);
-  return wasm_i32x4_sub(l, wasm_i32x4_splat(gates.linear.lo));
+  return PlaceVectors(gates.linear).index(wasm_f32x4_add(x, h));
 }
 
 inline v128_t scaled_sums(const int32_t* sums, const float* scale) {
@@ -47,8 +29,11 @@ inline v128_t gate_vector(const CellGates& gates, const int32_t* x_sums, const i
                       scaled_sums(h_sums + n, gates.h_scale + n));
 }
 
+inline v128_t scaled_product(v128_t a, v128_t b, v128_t factor) {
+  return wasm_f32x4_mul(wasm_f32x4_mul(a, b), factor);
+}
 inline v128_t scaled_product(v128_t a, v128_t b, float factor) {
-  return wasm_f32x4_mul(wasm_f32x4_mul(a, b), wasm_f32x4_splat(factor));
+  return scaled_product(a, b, wasm_f32x4_splat(factor));
 }
 
 // Of each of the four lanes.
