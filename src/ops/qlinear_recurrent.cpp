@@ -1,4 +1,4 @@
-// The walk of eightfold:QLinearLSTM over time. See qlinear_recurrent.h.
+// The walk of the integer recurrent ops over time. See qlinear_recurrent.h.
 //
 // Directions and lengths as in recurrent_walk.h; a state that is not given, an item of no steps and
 // Y past an item's length hold the quantized zero.
@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include "kernels/kernels.h"
 #include "ops/dtype_switch.h"
@@ -19,19 +20,32 @@ namespace eightfold {
 namespace {
 
 using namespace qlinear_recurrent;
-constexpr size_t kY = 0, kYh = 1, kYc = 2;
+constexpr size_t kY = 0;
 
-struct LstmPlan {
+struct CellsPlan {
   OpState own;  // of a node whose inputs are all constant: it is computed without a pack before
   const Packed* packed = nullptr;
   RecurrentShape shape;
   bool x_signed = false;
-  size_t h_sums_at = 0, c_at = 0, h_at = 0, dense_at = 0;  // in the scratch, behind X's sums
+  // In the scratch, behind X's sums.
+  size_t h_sums_at = 0, n_sums_at = 0, wide_at = 0, h_at = 0, reset_at = 0, dense_at = 0;
 };
 
-OpState plan_lstm(PlanContext& context) {
-  auto plan = std::make_shared<LstmPlan>();
-  if (!context.packed) plan->own = pack({context.node, context.opset, context.constants, {}});
+void expect_state(const PlanContext& context, const State& state, const Shape& shape) {
+  if (state.input >= 0) expect_input(context, static_cast<size_t>(state.input), state.dtype, shape);
+}
+
+template <CellKind kKind>
+OpState pack_cells(const PackContext& context) {
+  return pack(context, kKind);
+}
+
+template <CellKind kKind>
+OpState plan_cells(PlanContext& context) {
+  auto plan = std::make_shared<CellsPlan>();
+  if (!context.packed) {
+    plan->own = pack({context.node, context.opset, context.constants, {}}, kKind);
+  }
   plan->packed = static_cast<const Packed*>(plan->own ? plan->own.get() : context.packed);
   const Packed& packed = *plan->packed;
   plan->x_signed = is_signed_input(context, kX);
@@ -40,23 +54,31 @@ OpState plan_lstm(PlanContext& context) {
   RecurrentShape& shape = plan->shape;
   shape.directions = packed.attributes.directions;
   shape.hidden = packed.hidden;
-  shape.gates = 4 * packed.hidden;
+  shape.gates = packed.gates;
   shape.steps = x[batch_major ? 1 : 0];
   shape.batch = x[batch_major ? 0 : 1];
   shape.input = packed.input;
   shape.set_strides(batch_major);
   expect_input(context, kX, packed.x_dtype, {x[0], x[1], packed.input});
   expect_input(context, kLengths, DType::kInt32, {shape.batch});
-  expect_input(context, kInitialH, packed.h_dtype, shape.state(batch_major));
-  expect_input(context, kInitialC, packed.c_dtype, shape.state(batch_major));
-  const auto gates = static_cast<size_t>(shape.gates) * sizeof(int32_t);
-  const auto state = static_cast<size_t>(shape.batch * shape.hidden);
-  plan->h_sums_at = aligned(static_cast<size_t>(walk_rows(shape)) * gates);
-  plan->c_at = plan->h_sums_at + aligned(static_cast<size_t>(shape.batch) * gates);
-  plan->h_at = plan->c_at + aligned(state * sizeof(int32_t));
-  plan->dense_at = plan->h_at + aligned(state);
-  context.scratch_bytes =
-      plan->dense_at + std::max(dense_scratch_bytes(packed.w[0]), dense_scratch_bytes(packed.r[0]));
+  expect_state(context, packed.h, shape.state(batch_major));
+  expect_state(context, packed.wide, shape.state(batch_major));
+  const auto sums = [](int64_t count) { return static_cast<size_t>(count) * sizeof(int32_t); };
+  const int64_t state = shape.batch * shape.hidden, gates = shape.batch * shape.gates;
+  size_t end = 0;
+  const auto take = [&](size_t bytes) { return std::exchange(end, end + aligned(bytes)); };
+  take(sums(walk_rows(shape) * shape.gates));
+  plan->h_sums_at = take(sums(gates));
+  plan->n_sums_at = take(packed.last.empty() ? 0 : sums(state));
+  plan->wide_at = take(packed.wide.dtype == DType::kUndefined ? 0 : sums(state));
+  plan->h_at = take(static_cast<size_t>(state));
+  plan->reset_at = take(packed.last.empty() ? 0 : static_cast<size_t>(state));
+  plan->dense_at = end;
+  size_t dense = 0;
+  for (const auto* side : {&packed.w, &packed.r, &packed.last}) {
+    if (!side->empty()) dense = std::max(dense, dense_scratch_bytes(side->front()));
+  }
+  context.scratch_bytes = end + dense;
   return plan;
 }
 
@@ -66,20 +88,24 @@ void with_state_type(DType dtype, F&& call) {
   dtype_switch<int8_t, uint8_t, int16_t, uint16_t>(dtype, call);
 }
 
-class LstmRun {
+class CellsRun {
  public:
-  explicit LstmRun(RunContext& context)
+  explicit CellsRun(RunContext& context)
       : context_(context),
-        plan_(context.plan_as<LstmPlan>()),
+        plan_(context.plan_as<CellsPlan>()),
         packed_(*plan_.packed),
         shape_(plan_.shape),
         lengths_(sequence_lengths(context, shape_, kLengths)),
         longest_(shape_.steps),
         x_sums_(reinterpret_cast<int32_t*>(context.scratch)),
         h_sums_(reinterpret_cast<int32_t*>(context.scratch + plan_.h_sums_at)),
-        c_(reinterpret_cast<int32_t*>(context.scratch + plan_.c_at)),
+        n_sums_(reinterpret_cast<int32_t*>(context.scratch + plan_.n_sums_at)),
+        wide_(reinterpret_cast<int32_t*>(context.scratch + plan_.wide_at)),
         h_(context.scratch + plan_.h_at),
-        cell_(packed_.cell) {
+        reset_(context.scratch + plan_.reset_at),
+        lstm_(packed_.lstm),
+        gru_(packed_.gru),
+        rnn_(packed_.rnn) {
     if (lengths_) {
       longest_ = shape_.batch > 0 ? *std::max_element(lengths_, lengths_ + shape_.batch) : 0;
     }
@@ -87,8 +113,11 @@ class LstmRun {
 
   void run(int64_t direction) {
     direction_ = static_cast<size_t>(direction);
-    cell_.x_scale = packed_.x_scale.data() + direction * shape_.gates;
-    cell_.h_scale = packed_.h_scale.data() + direction * shape_.gates;
+    for (CellGates* cell :
+         {static_cast<CellGates*>(&lstm_), static_cast<CellGates*>(&gru_), &rnn_}) {
+      cell->x_scale = packed_.x_scale.data() + direction * shape_.gates;
+      cell->h_scale = packed_.h_scale.data() + direction * shape_.gates;
+    }
     load_states();
     const int64_t chunk = walk_steps(shape_);
     const bool reverse = packed_.attributes.is_reverse(direction);
@@ -98,8 +127,9 @@ class LstmRun {
     }
     for (int64_t n = 0; n < shape_.batch; ++n) {
       for (int64_t t = length(n); t < shape_.steps; ++t) store_h(kY, y_at(t, n), nullptr);
-      store_h(kYh, state_at(n), length(n) > 0 ? h_ + n * shape_.hidden : nullptr);
-      store_c(n);
+      const uint8_t* h = length(n) > 0 ? h_ + n * shape_.hidden : nullptr;
+      if (packed_.h.output >= 0) store_h(static_cast<size_t>(packed_.h.output), state_at(n), h);
+      store_wide(n);
     }
   }
 
@@ -113,20 +143,32 @@ class LstmRun {
     return direction() * shape_.y_direction + t * shape_.y_step + n * shape_.y_item;
   }
 
+  bool is_given(const State& state) const {
+    return state.input >= 0 && context_.has_input(static_cast<size_t>(state.input));
+  }
+
   void load_states() {
-    const int64_t hidden = shape_.hidden;
-    std::memset(h_, cell_.hidden_state.zero, static_cast<size_t>(shape_.batch * hidden));
-    std::fill_n(c_, shape_.batch * hidden, cell_.cell.zero);
-    for (int64_t n = 0; n < shape_.batch; ++n) {
-      if (context_.has_input(kInitialH)) {
-        std::copy_n(context_.inputs[kInitialH].as<uint8_t>() + state_at(n), hidden,
-                    h_ + n * hidden);
+    const int64_t hidden = shape_.hidden, all = shape_.batch * hidden;
+    std::memset(h_, packed_.y_zero(), static_cast<size_t>(all));
+    for (int64_t n = 0; n < shape_.batch && is_given(packed_.h); ++n) {
+      const auto& from = context_.inputs[static_cast<size_t>(packed_.h.input)];
+      std::copy_n(from.as<uint8_t>() + state_at(n), hidden, h_ + n * hidden);
+    }
+    if (packed_.wide.dtype == DType::kUndefined) return;
+    std::fill_n(wide_, all, packed_.wide_zero());
+    if (!is_given(packed_.wide)) return;
+    with_state_type(packed_.wide.dtype, [&](auto tag) {
+      const auto& from = context_.inputs[static_cast<size_t>(packed_.wide.input)];
+      for (int64_t n = 0; n < shape_.batch; ++n) {
+        std::copy_n(from.as<decltype(tag)>() + state_at(n), hidden, wide_ + n * hidden);
       }
-      if (!context_.has_input(kInitialC)) continue;
-      with_state_type(packed_.c_dtype, [&](auto tag) {
-        std::copy_n(context_.inputs[kInitialC].as<decltype(tag)>() + state_at(n), hidden,
-                    c_ + n * hidden);
-      });
+    });
+    if (packed_.attributes.kind != CellKind::kGru) return;
+    const CellPlace& y = gru_.hidden_state;
+    const Int8Output range{h_, packed_.y_dtype, y.zero, y.lo, y.hi};
+    for (int64_t i = 0; i < all; ++i) {
+      h_[i] =
+          static_cast<uint8_t>(requantize_int8(wide_[i] - gru_.state.zero, gru_.h_factor, range));
     }
   }
 
@@ -137,17 +179,19 @@ class LstmRun {
     if (from) {
       std::copy_n(from, shape_.hidden, to);
     } else {
-      std::memset(to, cell_.hidden_state.zero, static_cast<size_t>(shape_.hidden));
+      std::memset(to, packed_.y_zero(), static_cast<size_t>(shape_.hidden));
     }
   }
 
-  void store_c(int64_t n) const {
-    if (!context_.has_output(kYc)) return;
-    with_state_type(packed_.c_dtype, [&](auto tag) {
+  void store_wide(int64_t n) const {
+    if (packed_.wide.output < 0) return;
+    const auto output = static_cast<size_t>(packed_.wide.output);
+    if (!context_.has_output(output)) return;
+    with_state_type(packed_.wide.dtype, [&](auto tag) {
       using T = decltype(tag);
-      T* to = context_.outputs[kYc].as<T>() + state_at(n);
+      T* to = context_.outputs[output].as<T>() + state_at(n);
       for (int64_t j = 0; j < shape_.hidden; ++j) {
-        to[j] = static_cast<T>(length(n) > 0 ? c_[n * shape_.hidden + j] : cell_.cell.zero);
+        to[j] = static_cast<T>(length(n) > 0 ? wide_[n * shape_.hidden + j] : packed_.wide_zero());
       }
     });
   }
@@ -174,58 +218,102 @@ class LstmRun {
     }
   }
 
+  // Of hidden vectors, one per batch item.
+  void multiply(const PackedDense& weights, const uint8_t* h, int32_t* sums) const {
+    multiply(weights, {h, packed_.y_dtype == DType::kInt8, packed_.y_zero()}, shape_.batch, sums);
+  }
+
   void run_step(int64_t t, const int32_t* x_sums, int64_t item) {
     const int64_t hidden = shape_.hidden;
-    multiply(packed_.r[direction_], {h_, packed_.h_dtype == DType::kInt8, cell_.hidden_state.zero},
-             shape_.batch, h_sums_);
-    const auto kernel = select<LstmCellInt8>();
+    const PackedDense& r = packed_.r[direction_];
+    multiply(r, h_, h_sums_);
+    const auto gru_at = [&](int64_t n, const int32_t* n_sums, uint8_t* h) {
+      return GruStepInt8{&gru_,  x_sums + n * item,  h_sums_ + n * r.n,
+                         n_sums, wide_ + n * hidden, h + n * hidden};
+    };
+    if (!packed_.last.empty()) {
+      const auto kernel = select<GruCellInt8>();
+      for (int64_t n = 0; n < shape_.batch; ++n) kernel->reset(gru_at(n, nullptr, reset_));
+      multiply(packed_.last[direction_], reset_, n_sums_);
+    }
     for (int64_t n = 0; n < shape_.batch; ++n) {
       if (t >= length(n)) continue;
+      const int32_t *x = x_sums + n * item, *sums = h_sums_ + n * r.n;
       uint8_t* h = h_ + n * hidden;
-      kernel->run({&cell_, x_sums + n * item, h_sums_ + n * shape_.gates, c_ + n * hidden, h});
+      switch (packed_.attributes.kind) {
+        case CellKind::kLstm:
+          select<LstmCellInt8>()->run({&lstm_, x, sums, wide_ + n * hidden, h});
+          break;
+        case CellKind::kGru:
+          select<GruCellInt8>()->run(
+              gru_at(n, packed_.last.empty() ? sums + 2 * hidden : n_sums_ + n * hidden, h_));
+          break;
+        case CellKind::kRnn: select<RnnCellInt8>()->run({&rnn_, x, sums, h}); break;
+      }
       store_h(kY, y_at(t, n), h);
     }
   }
 
   RunContext& context_;
-  const LstmPlan& plan_;
+  const CellsPlan& plan_;
   const Packed& packed_;
   const RecurrentShape& shape_;
   const int32_t* lengths_;
   int64_t longest_;
-  int32_t *x_sums_, *h_sums_, *c_;
-  uint8_t* h_;
-  LstmCellParams cell_;
+  int32_t *x_sums_, *h_sums_, *n_sums_, *wide_;
+  uint8_t *h_, *reset_;
+  LstmCellParams lstm_;
+  GruCellParams gru_;
+  CellGates rnn_;
   size_t direction_ = 0;
 };
 
-void run_lstm(RunContext& context) {
-  LstmRun run(context);
-  const int64_t directions = context.plan_as<LstmPlan>().shape.directions;
+void run_cells(RunContext& context) {
+  CellsRun run(context);
+  const int64_t directions = context.plan_as<CellsPlan>().shape.directions;
   for (int64_t direction = 0; direction < directions; ++direction) run.run(direction);
 }
 
 void infer_lstm(InferContext& context) {
-  set_recurrent_outputs(context, kR, context.dtype(kHZero), context.dtype(kCZero));
+  const DType h = context.dtype(kLstmH + 1);
+  set_recurrent_outputs(context, kR, {h, h, context.dtype(kLstmC + 1)});
+}
+void infer_gru(InferContext& context) {
+  set_recurrent_outputs(context, kR, {context.dtype(kGruY + 1), context.dtype(kGruH + 1)});
+}
+void infer_rnn(InferContext& context) {
+  const DType h = context.dtype(kRnnH + 1);
+  set_recurrent_outputs(context, kR, {h, h});
 }
 
-int64_t lstm_macs(const Node&, std::span<const Shape> inputs, std::span<const Shape>) {
+int64_t cells_macs(const Node&, std::span<const Shape> inputs, std::span<const Shape>) {
   return inputs[kX][0] * inputs[kX][1] * (element_count(inputs[kW]) + element_count(inputs[kR]));
+}
+
+template <CellKind kKind>
+OpDef cells_row(std::string_view op_type, Roles inputs, void (*infer)(InferContext&)) {
+  return {.domain = kEightfoldDomain,
+          .op_type = op_type,
+          .inputs = inputs,
+          .infer = infer,
+          .pack = pack_cells<kKind>,
+          .plan = plan_cells<kKind>,
+          .run = run_cells,
+          .macs = cells_macs};
 }
 
 }  // namespace
 
-OpDef qlinear_lstm_row() {
-  return {.domain = kEightfoldDomain,
-          .op_type = "QLinearLSTM",
-          .inputs = {Role::kActivation, Role::kParameter, Role::kParameter, Role::kWeight,
-                     Role::kParameter, Role::kWeight, Role::kParameter, Role::kBias, Role::kShape,
-                     Role::kActivation, Role::kActivation, Role::kParameter},
-          .infer = infer_lstm,
-          .pack = pack,
-          .plan = plan_lstm,
-          .run = run_lstm,
-          .macs = lstm_macs};
+std::vector<OpDef> qlinear_recurrent_rows() {
+  const Roles lstm{Role::kActivation, Role::kParameter,  Role::kParameter,  Role::kWeight,
+                   Role::kParameter,  Role::kWeight,     Role::kParameter,  Role::kBias,
+                   Role::kShape,      Role::kActivation, Role::kActivation, Role::kParameter};
+  const Roles others{Role::kActivation, Role::kParameter,  Role::kParameter, Role::kWeight,
+                     Role::kParameter,  Role::kWeight,     Role::kParameter, Role::kBias,
+                     Role::kShape,      Role::kActivation, Role::kParameter};
+  return {cells_row<CellKind::kLstm>("QLinearLSTM", lstm, infer_lstm),
+          cells_row<CellKind::kGru>("QLinearGRU", others, infer_gru),
+          cells_row<CellKind::kRnn>("QLinearRNN", others, infer_rnn)};
 }
 
 }  // namespace eightfold

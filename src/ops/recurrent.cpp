@@ -169,15 +169,29 @@ void run_recurrent(RunContext& context) {
 }
 
 template <CellKind kKind>
-OpDef recurrent_row(std::string_view op_type, Roles inputs) {
-  return {.domain = "",
-          .op_type = op_type,
-          .inputs = inputs,
-          .infer = infer_recurrent,
-          .pack = pack_recurrent<kKind>,
-          .plan = plan_recurrent<kKind>,
-          .run = run_recurrent,
-          .macs = recurrent_macs};
+void infer_twin(InferContext& context) {
+  infer_observed(context, kKind);
+}
+
+// The op and its observed twin.
+template <CellKind kKind>
+void add_rows(std::string_view op_type, Roles inputs, std::vector<OpDef>& rows) {
+  const PlaceForm& places = recurrent_places(kKind);
+  OpDef row{.domain = "",
+            .op_type = op_type,
+            .inputs = inputs,
+            .infer = infer_recurrent,
+            .pack = pack_recurrent<kKind>,
+            .plan = plan_recurrent<kKind>,
+            .run = run_recurrent,
+            .macs = recurrent_macs};
+  row.places = &places;
+  row.quantized = {QuantizedOperands::kPlaces, places.integers.domain, places.integers.op_type};
+  OpDef observed = row;
+  observed.domain = kEightfoldDomain;
+  observed.infer = infer_twin<kKind>;
+  rows.push_back(row);
+  rows.push_back(observed);
 }
 
 }  // namespace
@@ -187,19 +201,12 @@ std::vector<OpDef> recurrent_ops() {
                      Role::kBias,       Role::kShape,  Role::kActivation};
   const Roles lstm{Role::kActivation, Role::kWeight,     Role::kWeight,     Role::kBias,
                    Role::kShape,      Role::kActivation, Role::kActivation, Role::kParameter};
-  OpDef row = recurrent_row<CellKind::kLstm>("LSTM", lstm);
-  row.places = &lstm_places();
-  const PlaceTarget& integers = row.places->integers;
-  row.quantized = {QuantizedOperands::kPlaces, integers.domain, integers.op_type};
-  OpDef observed = row;
-  observed.domain = kEightfoldDomain;
-  observed.infer = infer_observed_lstm;
-  return {row,
-          observed,
-          recurrent_row<CellKind::kGru>("GRU", common),
-          recurrent_row<CellKind::kRnn>("RNN", common),
-          dynamic_quantize_lstm_row(),
-          qlinear_lstm_row()};
+  std::vector<OpDef> rows = qlinear_recurrent_rows();
+  rows.push_back(dynamic_quantize_lstm_row());
+  add_rows<CellKind::kLstm>("LSTM", lstm, rows);
+  add_rows<CellKind::kGru>("GRU", common, rows);
+  add_rows<CellKind::kRnn>("RNN", common, rows);
+  return rows;
 }
 
 }  // namespace eightfold

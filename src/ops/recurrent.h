@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 
 #include "ops/op.h"
@@ -59,8 +60,8 @@ struct RecurrentShape {
 // ops that hold their weights transposed.
 enum class WeightOrder : uint8_t { kRows, kColumns };
 void infer_recurrent(InferContext& context);
-// Y and Y_h of dtype `h`, Y_c of dtype `c`; H from hidden_size or from input `r`.
-void set_recurrent_outputs(InferContext& context, size_t r, DType h, DType c);
+// Y, Y_h, Y_c of these dtypes, as many as there are; H from hidden_size or from input `r`.
+void set_recurrent_outputs(InferContext& context, size_t r, std::initializer_list<DType> dtypes);
 // Checks all inputs. Throws kInvalidShape, kInvalidType.
 RecurrentShape recurrent_shape(const PlanContext& context, const RecurrentAttributes& attributes,
                                WeightOrder order);
@@ -72,14 +73,19 @@ void expect_input(const PlanContext& context, size_t input, DType dtype, const S
 
 // ---------------------------------------------------------------- places of a cell
 // What the observed twins give beside the op's own outputs, each [T, D, N, ...] with zeros where an
-// item takes no step: gate activations read [4H], the gates [3H] and [H], the cell state [H], and
-// its two terms f * C and i * g [2H].
+// item takes no step: what gate activations read [all gates], sigmoid gates, tanh gate [H], the
+// state that is carried [H], and LSTM's terms of it, f * C and i * g [2H], or GRU's state before
+// the step [H]. Numbers: of LSTM's outputs; the other two have one output less before them, and RNN
+// the first tap alone.
 enum CellTap : int8_t { kTapLinear = 3, kTapSigmoid, kTapTanh, kTapCell, kTapProducts, kTapEnd };
-void infer_observed_lstm(InferContext& context);  // recurrent_taps.cpp
-const PlaceForm& lstm_places();                   // recurrent_places.cpp
+constexpr int8_t tap_output(CellKind kind, CellTap tap) {
+  return static_cast<int8_t>(kind == CellKind::kLstm ? tap : tap - 1);
+}
+void infer_observed(InferContext& context, CellKind kind);  // recurrent_taps.cpp
+const PlaceForm& recurrent_places(CellKind kind);           // recurrent_places.cpp
 
-OpDef dynamic_quantize_lstm_row();  // recurrent_dynamic.cpp
-OpDef qlinear_lstm_row();           // qlinear_recurrent.cpp
+OpDef dynamic_quantize_lstm_row();            // recurrent_dynamic.cpp
+std::vector<OpDef> qlinear_recurrent_rows();  // qlinear_recurrent.cpp
 int64_t recurrent_macs(const Node& node, std::span<const Shape> inputs,
                        std::span<const Shape> outputs);
 

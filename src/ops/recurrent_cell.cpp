@@ -19,6 +19,12 @@ void add_late_bias(const CellRow& row, int64_t gate, int64_t count, float* gates
   if (row.late_bias) add(row.late_bias + first, count * row.hidden, gates + first);
 }
 
+// What `count` gates from `gate` on read, where it is asked for.
+void tap_linear(const CellRow& row, int64_t gate, int64_t count, const float* gates) {
+  const int64_t first = gate * row.hidden;
+  if (row.linear) std::copy_n(gates + first, count * row.hidden, row.linear + first);
+}
+
 // The clip is on what gate activations read, not on what h reads of the cell state: so does ONNX
 // Runtime. NaN passes.
 void activate(const CellRow& row, size_t function, float* values, int64_t n) {
@@ -40,6 +46,7 @@ void mix(const float* z, const float* n, int64_t hidden, float* h) {
 void lstm_step(const CellRow& row, float* gates, const float* products, float* h, float* c) {
   const int64_t n = row.hidden;
   add(products, 4 * n, gates);
+  tap_linear(row, kLstmInput, 4, gates);
   float *i = gates + kLstmInput * n, *o = gates + kLstmOutput * n, *f = gates + kLstmForget * n,
         *g = gates + kLstmCell * n;
   if (row.peepholes) {
@@ -69,9 +76,11 @@ void lstm_step(const CellRow& row, float* gates, const float* products, float* h
 void gru_step_linear(const CellRow& row, float* gates, const float* products, float* h) {
   const int64_t n = row.hidden;
   add(products, 2 * n, gates);
+  tap_linear(row, kGruUpdate, 2, gates);
   activate(row, 0, gates, 2 * n);
   float* candidate = gates + kGruHidden * n;
   add_product(gates + kGruReset * n, products + kGruHidden * n, n, candidate);
+  tap_linear(row, kGruHidden, 1, gates);
   activate(row, 1, candidate, n);
   mix(gates, candidate, n, h);
 }
@@ -80,6 +89,7 @@ void gru_reset(const CellRow& row, float* gates, const float* products, const fl
                float* reset_h) {
   const int64_t n = row.hidden;
   add(products, 2 * n, gates);
+  tap_linear(row, kGruUpdate, 2, gates);
   activate(row, 0, gates, 2 * n);
   const float* r = gates + kGruReset * n;
   for (int64_t i = 0; i < n; ++i) reset_h[i] = r[i] * h[i];
@@ -89,12 +99,14 @@ void gru_step(const CellRow& row, float* gates, const float* product, float* h) 
   const int64_t n = row.hidden;
   float* candidate = gates + kGruHidden * n;
   add(product, n, candidate);
+  tap_linear(row, kGruHidden, 1, gates);
   activate(row, 1, candidate, n);
   mix(gates, candidate, n, h);
 }
 
 void rnn_step(const CellRow& row, float* gates, const float* products, float* h) {
   add(products, row.hidden, gates);
+  tap_linear(row, 0, 1, gates);
   activate(row, 0, gates, row.hidden);
   std::copy_n(gates, row.hidden, h);
 }

@@ -18,7 +18,8 @@ struct CellRow {
   const float* peepholes;  // [3 * hidden], i o f, or null
   int64_t hidden;
   const float* late_bias =
-      nullptr;  // LSTM: [4 * hidden] to add last, where the order of sums counts
+      nullptr;              // LSTM: [4 * hidden] to add last, where the order of sums counts
+  float* linear = nullptr;  // if asked for: what gate activations read, bias inside [all gates]
 };
 
 // gates: X's products [gate_count * hidden], overwritten; products: those of H, alike.

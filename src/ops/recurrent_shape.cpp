@@ -72,10 +72,11 @@ RecurrentAttributes recurrent_attributes(const Node& node, CellKind kind) {
 }
 
 void infer_recurrent(InferContext& context) {
-  set_recurrent_outputs(context, kR, context.dtype(kX), context.dtype(kX));
+  const DType x = context.dtype(kX);
+  set_recurrent_outputs(context, kR, {x, x, x});
 }
 
-void set_recurrent_outputs(InferContext& context, size_t r, DType h, DType c) {
+void set_recurrent_outputs(InferContext& context, size_t r, std::initializer_list<DType> dtypes) {
   const Node& node = context.node;
   const int64_t directions = directions_of(node);
   Dim hidden{node.int_attribute("hidden_size", -1), {}};
@@ -97,11 +98,12 @@ void set_recurrent_outputs(InferContext& context, size_t r, DType h, DType c) {
   const Dim steps = x ? (*x)[batch_major ? 1 : 0] : Dim{};
   const Dim batch = x ? (*x)[batch_major ? 0 : 1] : Dim{};
   const Dim count{directions, {}};
-  context.set_output(
-      0, h, batch_major ? Dims{batch, steps, count, hidden} : Dims{steps, count, batch, hidden});
+  const Dims y =
+      batch_major ? Dims{batch, steps, count, hidden} : Dims{steps, count, batch, hidden};
   const Dims state = batch_major ? Dims{batch, count, hidden} : Dims{count, batch, hidden};
-  context.set_output(1, h, state);
-  context.set_output(2, c, state);
+  for (size_t i = 0; i < dtypes.size(); ++i) {
+    context.set_output(i, std::data(dtypes)[i], i == 0 ? y : state);
+  }
 }
 
 RecurrentShape recurrent_shape(const PlanContext& context, const RecurrentAttributes& attributes,

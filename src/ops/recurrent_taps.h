@@ -1,4 +1,4 @@
-// The places inside a float LSTM cell, as outputs of its observed twin (recurrent.h, CellTap).
+// The places inside a float cell, as outputs of its observed twin (recurrent.h, CellTap).
 #pragma once
 
 #include <array>
@@ -10,18 +10,21 @@ namespace eightfold {
 
 class CellTaps {
  public:
-  CellTaps(const RunContext& context, const RecurrentShape& shape);
+  CellTaps(const RunContext& context, CellKind kind, const RecurrentShape& shape);
 
   struct Item {
     int64_t step, direction, item;
   };
-  // Around a step: the gates' products of X and H before it, the gates after it.
-  void before(Item at, const float* x_gates, const float* h_gates, const float* c) const;
-  void after(Item at, const float* gates, const float* c) const;
+  // Where the step writes what its gates read (CellRow::linear), or null.
+  float* linear(Item item) const { return any_ ? at(kTapLinear, item) : nullptr; }
+  // Around a step: the state that is carried before it; after it, and the gates.
+  void before(Item item, const float* state) const;
+  void after(Item item, const float* gates, const float* state) const;
 
  private:
-  float* tap(CellTap tap, Item at) const;
+  float* at(CellTap tap, Item item) const;
 
+  CellKind kind_;
   std::array<float*, kTapEnd - kTapLinear> taps_{};  // null: not asked for
   bool any_ = false;
   int64_t directions_, batch_, hidden_;

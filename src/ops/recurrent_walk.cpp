@@ -23,7 +23,7 @@ class Walk {
         products_(products),
         lengths_(sequence_lengths(context, shape, kLengths)),
         longest_(shape.steps),
-        taps_(context, shape) {
+        taps_(context, attributes.kind, shape) {
     const int64_t state = shape.batch * shape.hidden;
     h_ = scratch;
     c_ = h_ + state;
@@ -123,18 +123,28 @@ class Walk {
     const float* peepholes = context_.has_input(kP) && attributes_.kind == CellKind::kLstm
                                  ? context_.inputs[kP].as<float>() + direction_ * 3 * shape_.hidden
                                  : nullptr;
-    const CellRow row{attributes_, attributes_.activations[index], peepholes, shape_.hidden,
-                      products_.late_bias()};
     const int64_t hidden = shape_.hidden;
+    const auto row_of = [&](int64_t n) {
+      return CellRow{attributes_, attributes_.activations[index], peepholes,
+                     hidden,      products_.late_bias(),          taps_.linear({t, direction_, n})};
+    };
+    const auto after = [&](int64_t n, const float* x_gates, const float* state) {
+      taps_.after({t, direction_, n}, x_gates, state + n * hidden);
+    };
+    const auto before = [&](int64_t n, const float* state) {
+      taps_.before({t, direction_, n}, state + n * hidden);
+    };
     if (resets_first(attributes_)) {
       products_.of_hidden(Part::kFirstTwo, h_, shape_.batch, recurrent_);
       for_active(t, [&](int64_t n) {
-        gru_reset(row, gates + n * item, recurrent_ + n * 2 * hidden, h_ + n * hidden,
+        before(n, h_);
+        gru_reset(row_of(n), gates + n * item, recurrent_ + n * 2 * hidden, h_ + n * hidden,
                   reset_h_ + n * hidden);
       });
       products_.of_hidden(Part::kLast, reset_h_, shape_.batch, recurrent_);
       for_active(t, [&](int64_t n) {
-        gru_step(row, gates + n * item, recurrent_ + n * hidden, h_ + n * hidden);
+        gru_step(row_of(n), gates + n * item, recurrent_ + n * hidden, h_ + n * hidden);
+        after(n, gates + n * item, h_);
       });
     } else {
       products_.of_hidden(Part::kAll, h_, shape_.batch, recurrent_);
@@ -144,14 +154,15 @@ class Walk {
         float* h = h_ + n * hidden;
         switch (attributes_.kind) {
           case CellKind::kLstm: {
-            float* c = c_ + n * hidden;
-            const CellTaps::Item at{t, direction_, n};
-            taps_.before(at, x_gates, h_gates, c);
-            lstm_step(row, x_gates, h_gates, h, c);
-            return taps_.after(at, x_gates, c);
+            before(n, c_);
+            lstm_step(row_of(n), x_gates, h_gates, h, c_ + n * hidden);
+            return after(n, x_gates, c_);
           }
-          case CellKind::kGru: return gru_step_linear(row, x_gates, h_gates, h);
-          case CellKind::kRnn: return rnn_step(row, x_gates, h_gates, h);
+          case CellKind::kGru:
+            before(n, h_);
+            gru_step_linear(row_of(n), x_gates, h_gates, h);
+            return after(n, x_gates, h_);
+          case CellKind::kRnn: return rnn_step(row_of(n), x_gates, h_gates, h);
         }
       });
     }

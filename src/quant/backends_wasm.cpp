@@ -37,7 +37,7 @@ constexpr Row kRows[] = {
             "Relu Clip MaxPool Reshape Flatten Squeeze Unsqueeze Transpose Slice Split Gather "
             "Expand Tile Pad DepthToSpace SpaceToDepth Resize Upsample Identity Dropout",
             Trait::kShare, kAfter),
-    ops_row(kRecurrent, "LSTM"),
+    ops_row(kRecurrent, "LSTM GRU RNN"),
     table_row(kTables),
 };
 

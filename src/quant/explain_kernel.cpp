@@ -29,6 +29,8 @@ constexpr Row kRows[] = {
     {"MatMulInteger", name<DenseInt8>},
     {"ConvInteger", name<DenseInt8>},
     {"QLinearLSTM", name<LstmCellInt8>},
+    {"QLinearGRU", name<GruCellInt8>},
+    {"QLinearRNN", name<RnnCellInt8>},
     {"DynamicQuantizeLSTM", name<DenseInt8>},
     {"QLinearAdd", name<AddInt8>},
     {"QLinearMul", name<MulInt8>},

@@ -60,6 +60,7 @@ void check_parts(const Node& node, const PlaceForm& form, const QConfig& qconfig
     if (std::ranges::find(form.places, path, &PlaceRow::path) != form.places.end()) continue;
     std::string known;
     for (const PlaceRow& place : form.places) {
+      if (&place != &*std::ranges::find(form.places, place.path, &PlaceRow::path)) continue;
       known += (known.empty() ? "" : ", ") + std::string(place.path);
     }
     throw Error(ErrorCode::kInvalidConfig, node.op_type + " has no place '" + path + "'",

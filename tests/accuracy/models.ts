@@ -355,7 +355,7 @@ export const kModels: readonly ModelRow[] = [
     bounds: [keeps('SI-SDR to float dB', 20)],
     signals: ['enh'],
     int8Macs: 80,
-    staysFloat: ['GRU'],
+    floatElsewhere: ['GRU'],
     unbroken: false,
     quoted: { 'SI-SDR to upstream dB': 71 },
     quotedSlack: 0.5,

@@ -336,15 +336,6 @@ TEST_CASE("cells that have no integer form stay float, with the reason", "[quant
     CHECK(reason_of(route(lstm_alone({.layout = 1}), options)) ==
           "DynamicQuantizeLSTM knows no layout 1");
   }
-  SECTION("GRU and RNN") {
-    GraphBuilder g;
-    g.output(g.node("GRU",
-                    {g.input("x", {4, 2, 3}), g.constant(noise({1, 15, 3}), "w"),
-                     g.constant(noise({1, 15, 5}), "r")},
-                    {{{"hidden_size", int64_t{5}}}, "", "lstm"}));
-    CHECK(reason_of(route(g.build(), full_range("exact8"))) ==
-          "the backend 'exact8' has no pattern for GRU");
-  }
 }
 
 // ---------------------------------------------------------------- states

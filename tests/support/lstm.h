@@ -1,4 +1,4 @@
-// LSTM nodes with random weights, for graphs of a few lines.
+// LSTM, GRU and RNN nodes with random weights, for graphs of a few lines.
 #pragma once
 
 #include <string>
@@ -25,23 +25,31 @@ struct LstmSpec {
   }
 };
 
-// Y, Y_h, Y_c. `rest`: sequence_lens, initial_h, initial_c, P.
-inline std::vector<ValueId> lstm(GraphBuilder& g, const LstmSpec& spec, ValueId x,
-                                 std::string name = "lstm", std::vector<ValueId> rest = {}) {
+// Y, Y_h and, of LSTM, Y_c. `rest`: sequence_lens, initial_h, initial_c, P.
+inline std::vector<ValueId> recurrent(GraphBuilder& g, const std::string& op, const LstmSpec& spec,
+                                      ValueId x, std::string name,
+                                      const std::vector<ValueId>& rest = {}) {
   const int64_t d = spec.directions(), h = spec.hidden;
+  const int64_t gates = (op == "LSTM" ? 4 : op == "GRU" ? 3 : 1) * h;
   const auto weight = [&](Shape shape, uint32_t seed, const char* what) {
     return g.constant(random_tensor(std::move(shape), spec.seed + seed, -spec.weight, spec.weight),
                       name + "_" + what);
   };
-  std::vector<ValueId> inputs{x, weight({d, 4 * h, spec.input}, 11, "w"),
-                              weight({d, 4 * h, h}, 12, "r"),
-                              spec.bias ? weight({d, 8 * h}, 13, "b") : kNone};
+  std::vector<ValueId> inputs{x, weight({d, gates, spec.input}, 11, "w"),
+                              weight({d, gates, h}, 12, "r"),
+                              spec.bias ? weight({d, 2 * gates}, 13, "b") : kNone};
   inputs.insert(inputs.end(), rest.begin(), rest.end());
   std::vector<Attribute> attributes = spec.attributes;
   attributes.push_back({"hidden_size", h});
   if (spec.direction != "forward") attributes.push_back({"direction", spec.direction});
   if (spec.layout) attributes.push_back({"layout", spec.layout});
-  return g.nodes("LSTM", std::move(inputs), 3, {std::move(attributes), "", std::move(name)});
+  return g.nodes(op, std::move(inputs), op == "LSTM" ? 3 : 2,
+                 {std::move(attributes), "", std::move(name)});
+}
+
+inline std::vector<ValueId> lstm(GraphBuilder& g, const LstmSpec& spec, ValueId x,
+                                 std::string name = "lstm", std::vector<ValueId> rest = {}) {
+  return recurrent(g, "LSTM", spec, x, std::move(name), rest);
 }
 
 }  // namespace eightfold::test

@@ -198,7 +198,8 @@ export type NestedObservers =
 
 /**
  * Observers of single inputs, outputs and inner places: `{x, state: [h, c], linear, sigmoid, tanh, cell}`
- * of LSTM, `{inputs: [...], outputs: [...]}` of other ops.
+ * of LSTM, `{x, y, state: [h], linear, sigmoid, tanh}` of GRU, `{x, state: [h], linear}` of RNN,
+ * `{inputs: [...], outputs: [...]}` of other ops.
  */
 export type QConfigParts = { readonly [key: string]: NestedObservers };
 

@@ -1,24 +1,16 @@
 // LstmCellInt8, scalar: the equations of recurrent_int8.h for the elements from `first` on.
 #pragma once
 
-#include "kernels/generic/requantize.h"
-#include "kernels/recurrent_int8.h"
+#include "kernels/generic/cell_gates.h"
 
 namespace eightfold::generic {
-
-inline int32_t to_place(float value, const CellPlace& place) {
-  return round_to_range(value, place.zero, place.lo, place.hi);
-}
 
 inline void lstm_cell_from(const LstmStepInt8& step, int64_t first) {
   const LstmCellParams& p = *step.params;
   for (int64_t j = first; j < p.hidden; ++j) {
     int32_t at[4];  // places in the tables, of i o f c
     for (int64_t gate = 0; gate < 4; ++gate) {
-      const int64_t n = gate * p.hidden + j;
-      const float x = static_cast<float>(step.x_sums[n]) * p.x_scale[n];
-      const float h = static_cast<float>(step.h_sums[n]) * p.h_scale[n];
-      at[gate] = to_place(x + h, p.linear) - p.linear.lo;
+      at[gate] = gate_index(p, step.x_sums, step.h_sums, gate * p.hidden + j);
     }
     const auto i = static_cast<float>(p.sigmoid[at[0]] - p.sigmoid_zero);
     const auto o = static_cast<float>(p.sigmoid[at[1]] - p.sigmoid_zero);

@@ -2,6 +2,7 @@
 #include "kernels/generic/dense_scalar.h"
 #include "kernels/generic/depthwise_scalar.h"
 #include "kernels/generic/elementwise_scalar.h"
+#include "kernels/generic/gru_scalar.h"
 #include "kernels/generic/lstm_scalar.h"
 #include "kernels/kernels.h"
 
@@ -28,5 +29,7 @@ const SumRowsInt8 sum_rows_i8_scalar{generic::sum_rows_scalar};
 const QuantizeInt8 quantize_i8_scalar{generic::quantize_scalar};
 const DequantizeInt8 dequantize_i8_scalar{generic::dequantize_scalar};
 const LstmCellInt8 lstm_cell_i8_scalar{generic::lstm_cell_scalar};
+const GruCellInt8 gru_cell_i8_scalar{generic::gru_reset_scalar, generic::gru_cell_scalar};
+const RnnCellInt8 rnn_cell_i8_scalar{generic::rnn_cell_scalar};
 
 }  // namespace eightfold

@@ -2,6 +2,7 @@
 #include "kernels/generic/dense_dot16.h"
 #include "kernels/generic/depthwise_dot.h"
 #include "kernels/generic/elementwise_simd.h"
+#include "kernels/generic/gru_simd.h"
 #include "kernels/generic/lstm_simd.h"
 #include "kernels/kernels.h"
 
@@ -27,5 +28,7 @@ const SumRowsInt8 sum_rows_i8_simd128{generic::sum_rows_simd};
 const QuantizeInt8 quantize_i8_simd128{generic::quantize_simd};
 const DequantizeInt8 dequantize_i8_simd128{generic::dequantize_simd};
 const LstmCellInt8 lstm_cell_i8_simd128{generic::lstm_cell_simd};
+const GruCellInt8 gru_cell_i8_simd128{generic::gru_reset_simd, generic::gru_cell_simd};
+const RnnCellInt8 rnn_cell_i8_simd128{generic::rnn_cell_simd};
 
 }  // namespace eightfold
