@@ -59,7 +59,7 @@ struct Problem {
   std::vector<uint8_t> a;
   std::vector<int8_t> w;
   std::vector<int32_t> bias;
-  std::vector<float> scale;
+  std::vector<float> scale, slopes;
   DenseWeights weights;
   Int8Input input;
   Int8Output out;
@@ -89,7 +89,8 @@ struct Problem {
         true, is_signed, zero, is_signed ? -128 : 0, narrow ? largest : is_signed ? 127 : 255,
         true};
     input = {a.data(), is_signed, zero};
-    out = {nullptr, DType::kUint8, 117, 3, 250};
+    slopes = test_slopes(n);
+    out = {nullptr, DType::kUint8, 117, 3, 250, m % 2 ? slopes.data() : nullptr};
   }
 
   // Weights at the ends of what the kind allows, so that a bound too wide by one would show.

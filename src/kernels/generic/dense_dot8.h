@@ -286,7 +286,7 @@ void dot8_row_by_row(const DenseTile& tile, const Sink& sink) {
 
 template <Dot8 form, class Dot, class Sink>
 void dot8_run_as(const DenseTile& tile) {
-  const Sink sink(tile.out);
+  const Sink sink(tile);
   if constexpr (form == Dot8::kSigns) return dot8_row_by_row<form, Dot>(tile, sink);
   const uint8_t* block = tile.packed;
   for (int64_t n = 0; n < tile.n; n += 16) {
