@@ -34,9 +34,9 @@ std::vector<PackedDense> pack_side(const Tensor& tensor, const Tensor* bias, Row
     weights.data = tensor.data<int8_t>().data() + (d * all + rows.first) * k;
     weights.inner = k;
     weights.n = rows.count;
-    weights.activations = activations;
     weights.inner_stride = 1;
     weights.n_stride = k;
+    weights.activations = activations;
     if (bias) {
       weights.bias = bias->data<int32_t>().subspan(
           static_cast<size_t>(2 * d * all + rows.bias_first), static_cast<size_t>(rows.count));
@@ -107,14 +107,15 @@ OpState pack(const PackContext& context, CellKind kind) {
 
   ActivationRange of_x = activations_of(context, kX, x);
   of_x.one_row = is_one_row(context, kX);
-  // A step multiplies with as many rows as there are items, which mostly is one.
-  const CellPlace& h = places.h.range;
-  const ActivationRange of_h{true, places.h.dtype == DType::kInt8, h.zero, h.lo, h.hi, true};
+  // A step has a row for each item, which mostly is one.
+  const auto& [zero, lo, hi] = places.h.range;
+  const ActivationRange of_h{true, places.h.dtype == DType::kInt8, zero, lo, hi, true};
   const bool two_parts = resets_first(packed->attributes);
   const int64_t first = two_parts ? 2 * hidden : gates;
   packed->w = pack_side(w, b, {0, gates, 0}, of_x);
   packed->r = pack_side(r, b, {0, first, gates}, of_h);
   if (two_parts) packed->last = pack_side(r, b, {first, gates - first, gates + first}, of_h);
+
   const float linear = places.linear.scale;
   packed->x_scale = sum_scale(context, x.tensor_scale(), kWScale, directions, gates, linear);
   packed->h_scale = sum_scale(context, places.h.scale, kRScale, directions, gates, linear);

@@ -7,11 +7,11 @@
 
 namespace eightfold::generic {
 
+// Places and factors are splat where they are used: callers hold a copy of the parameters, which no
+// store in their loops can change, so that compilers do it before them.
 inline v128_t place_vector(v128_t value, const CellPlace& place) {
   return PlaceVectors(place).quantized(value);
 }
-
-inline v128_t centred(v128_t q, int32_t zero) { return centred(q, wasm_i32x4_splat(zero)); }
 
 // `x` and `h`: the terms of a column, in steps of the linear output.
 inline v128_t index_vector(const CellGates& gates, v128_t x, v128_t h) {
@@ -29,11 +29,8 @@ inline v128_t gate_vector(const CellGates& gates, const int32_t* x_sums, const i
                       scaled_sums(h_sums + n, gates.h_scale + n));
 }
 
-inline v128_t scaled_product(v128_t a, v128_t b, v128_t factor) {
-  return wasm_f32x4_mul(wasm_f32x4_mul(a, b), factor);
-}
 inline v128_t scaled_product(v128_t a, v128_t b, float factor) {
-  return scaled_product(a, b, wasm_f32x4_splat(factor));
+  return wasm_f32x4_mul(wasm_f32x4_mul(a, b), wasm_f32x4_splat(factor));
 }
 
 // Of each of the four lanes.

@@ -11,7 +11,6 @@
 
 namespace eightfold::generic {
 
-// Made before a loop: stores of bytes may be of anything, its parameters included.
 struct PlaceVectors {
   v128_t lo, hi, magic, zero, lowest;
   explicit PlaceVectors(const CellPlace& place)
@@ -30,8 +29,8 @@ struct PlaceVectors {
   v128_t index(v128_t value) const { return wasm_i32x4_sub(bits(value), lowest); }
 };
 
-inline v128_t centred(v128_t q, v128_t zero) {
-  return wasm_f32x4_convert_i32x4(wasm_i32x4_sub(q, zero));
+inline v128_t centred(v128_t q, int32_t zero) {
+  return wasm_f32x4_convert_i32x4(wasm_i32x4_sub(q, wasm_i32x4_splat(zero)));
 }
 
 inline v128_t look_up(const uint16_t* table, v128_t at) {
