@@ -26,7 +26,8 @@ constexpr StageRule kStages[] = {
 };
 
 // Integer ops that convert writes itself (ops/place_form.h): the reference model holds them too.
-constexpr std::array<std::string_view, 3> kModules{"QLinearLSTM", "QLinearGRU", "QLinearRNN"};
+constexpr std::array<std::string_view, 5> kModules{"QLinearLSTM", "QLinearGRU", "QLinearRNN",
+                                                   "DynamicQuantizeGRU", "DynamicQuantizeRNN"};
 
 class Verifier {
  public:

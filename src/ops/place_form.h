@@ -71,8 +71,8 @@ struct BiasPart {
 };
 
 struct PlaceTarget {
-  std::string_view domain = {}, op_type = {};
-  std::span<const PlaceOperand> operands = {};
+  std::string_view domain, op_type;
+  std::span<const PlaceOperand> operands;
   // Empty, or why the node cannot become this op: a sentence.
   std::string (*why_not)(const Node&) = nullptr;
 };
@@ -81,7 +81,7 @@ struct PlaceForm {
   std::span<const PlaceRow> places;
   int outputs = 0;                 // of the float op
   std::array<BiasPart, 2> bias{};  // side by side, per direction
-  PlaceTarget integers, dynamic;   // no op_type: it has no such form, and `why_not` says so
+  PlaceTarget integers, dynamic;
 };
 
 }  // namespace eightfold

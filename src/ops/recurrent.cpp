@@ -202,7 +202,8 @@ std::vector<OpDef> recurrent_ops() {
   const Roles lstm{Role::kActivation, Role::kWeight,     Role::kWeight,     Role::kBias,
                    Role::kShape,      Role::kActivation, Role::kActivation, Role::kParameter};
   std::vector<OpDef> rows = qlinear_recurrent_rows();
-  rows.push_back(dynamic_quantize_lstm_row());
+  const std::vector<OpDef> dynamic = dynamic_recurrent_rows();
+  rows.insert(rows.end(), dynamic.begin(), dynamic.end());
   add_rows<CellKind::kLstm>("LSTM", lstm, rows);
   add_rows<CellKind::kGru>("GRU", common, rows);
   add_rows<CellKind::kRnn>("RNN", common, rows);

@@ -58,7 +58,7 @@ struct RecurrentShape {
 
 // X W R [B] [sequence_lens] [initial_h] [initial_c] [P]: W [D, gates, I], or [D, I, gates] for the
 // ops that hold their weights transposed.
-enum class WeightOrder : uint8_t { kRows, kColumns };
+enum class WeightOrder : uint8_t { kRows, kQuantizedRows, kColumns };
 void infer_recurrent(InferContext& context);
 // Y, Y_h, Y_c of these dtypes, as many as there are; H from hidden_size or from input `r`.
 void set_recurrent_outputs(InferContext& context, size_t r, std::initializer_list<DType> dtypes);
@@ -84,7 +84,7 @@ constexpr int8_t tap_output(CellKind kind, CellTap tap) {
 void infer_observed(InferContext& context, CellKind kind);  // recurrent_taps.cpp
 const PlaceForm& recurrent_places(CellKind kind);           // recurrent_places.cpp
 
-OpDef dynamic_quantize_lstm_row();            // recurrent_dynamic.cpp
+std::vector<OpDef> dynamic_recurrent_rows();  // recurrent_dynamic.cpp
 std::vector<OpDef> qlinear_recurrent_rows();  // qlinear_recurrent.cpp
 int64_t recurrent_macs(const Node& node, std::span<const Shape> inputs,
                        std::span<const Shape> outputs);

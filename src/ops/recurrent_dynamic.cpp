@@ -1,13 +1,17 @@
-// com.microsoft DynamicQuantizeLSTM: an LSTM whose weights are 8-bit and whose X and H are
-// quantized to uint8 as they come, X once for the whole sequence, H at every step.
+// com.microsoft DynamicQuantizeLSTM, eightfold:DynamicQuantizeGRU, DynamicQuantizeRNN: layers whose
+// weights are 8-bit and whose X and H are quantized to uint8 as they come, X once for the whole
+// sequence, H at every step (and r * H, where GRU's reset comes before its product).
 //
 //   s, z of a block of values: as DynamicQuantizeLinear
 //   product = float(sum_k (q[k] - z) * (w[k][n] - zw[n])) * (s * sw[n])
 //   gates = (product of X + product of H) + (Wb + Rb)
 //
-// All else is the float LSTM. Weights lie as [D, K, 4H] and are constants. Source: ONNX Runtime,
-// whose sums, order of sums and rational activations are kept, so that the results are its own bits
-// as long as it runs the batch undivided (one thread).
+// All else is the float op. Weights are constants, of LSTM as [D, K, 4H], else as [D, G * H, K].
+// Source: ONNX Runtime's LSTM, whose sums, order of sums and rational activations are kept, so that
+// its results are those bits as long as it runs the batch undivided (one thread).
+//
+//   X, W, R, B, sequence_lens, initial_h    as the float op; LSTM: initial_c, P
+//   W_scale, W_zero_point, R_scale, R_zero_point
 #include <algorithm>
 #include <memory>
 
@@ -26,45 +30,69 @@ namespace eightfold {
 namespace {
 
 constexpr size_t kX = 0, kW = 1, kR = 2, kB = 3;
-constexpr size_t kWScale = 8, kRScale = 10;  // the zero point follows
+// The zero point follows.
+constexpr size_t w_scale_of(CellKind kind) { return kind == CellKind::kLstm ? 8 : 6; }
+constexpr size_t r_scale_of(CellKind kind) { return w_scale_of(kind) + 2; }
 
 struct PackedSide {
   std::vector<PackedDense> weights;  // per direction
   std::vector<float> scale;          // [directions * columns]
 };
 struct PackedDynamic {
-  PackedSide w, r;
+  PackedSide w, r, last;  // of the hidden gate, where GRU's reset comes before its product
 };
 
-PackedSide pack_side(const PackContext& context, size_t input, size_t scale) {
+// Columns first..first + count of the product, out of all.
+struct Columns {
+  int64_t first, count;
+};
+PackedSide pack_side(const PackContext& context, CellKind kind, size_t input, size_t scale,
+                     Columns columns) {
   const Tensor* tensor = context.constant(input);
   if (!tensor || !is_quantized_int8(tensor->dtype()) || tensor->rank() != 3) {
     context.fail(ErrorCode::kUnsupportedModel, "weights that are not constants of int8 or uint8");
   }
-  const int64_t directions = tensor->shape()[0], k = tensor->shape()[1], n = tensor->shape()[2];
+  const bool rows = kind != CellKind::kLstm;
+  const int64_t directions = tensor->shape()[0];
+  const int64_t k = tensor->shape()[rows ? 2 : 1], n = tensor->shape()[rows ? 1 : 2];
+  const auto [first, count] = columns;
+  if (first + count > n) {
+    context.fail(ErrorCode::kInvalidShape, "weights of shape " + shape_text(tensor->shape()));
+  }
   const OperandQParams given = read_qparams(context.node, context.constants, scale, scale + 1);
   PackedSide side;
-  side.scale = spread_columns(given.scale, directions, n);
+  const std::vector<float> all = spread_columns(given.scale, directions, n);
   const std::vector<int32_t> zero = spread_columns(given.zero_point, directions, n);
   for (int64_t d = 0; d < directions; ++d) {
     DenseWeights weights;
-    weights.data = static_cast<const uint8_t*>(tensor->raw()) + d * k * n;
+    side.scale.insert(side.scale.end(), all.begin() + d * n + first,
+                      all.begin() + d * n + first + count);
+    weights.data = static_cast<const uint8_t*>(tensor->raw()) + d * k * n + first * (rows ? k : 1);
     weights.is_signed = tensor->dtype() == DType::kInt8;
     weights.inner = k;
-    weights.n = n;
-    weights.inner_stride = n;
-    weights.n_stride = 1;
+    weights.n = count;
+    weights.inner_stride = rows ? 1 : n;
+    weights.n_stride = rows ? k : 1;
     weights.zero_point =
-        std::span(zero).subspan(static_cast<size_t>(d * n), static_cast<size_t>(n));
+        std::span(zero).subspan(static_cast<size_t>(d * n + first), static_cast<size_t>(count));
     side.weights.push_back(pack_dense(weights));
   }
   return side;
 }
 
+template <CellKind kKind>
 OpState pack_dynamic(const PackContext& context) {
+  const Tensor* r = context.constant(kR);
+  const int64_t hidden = r && r->rank() == 3 ? r->shape()[kKind == CellKind::kLstm ? 1 : 2] : 0;
+  const int64_t gates = gate_count(kKind) * hidden;
   auto packed = std::make_shared<PackedDynamic>();
-  packed->w = pack_side(context, kW, kWScale);
-  packed->r = pack_side(context, kR, kRScale);
+  packed->w = pack_side(context, kKind, kW, w_scale_of(kKind), {0, gates});
+  const bool two_parts = resets_first(recurrent_attributes(context.node, kKind));
+  const int64_t first = two_parts ? 2 * hidden : gates;
+  packed->r = pack_side(context, kKind, kR, r_scale_of(kKind), {0, first});
+  if (two_parts) {
+    packed->last = pack_side(context, kKind, kR, r_scale_of(kKind), {first, gates - first});
+  }
   return packed;
 }
 
@@ -77,24 +105,32 @@ struct DynamicPlan {
   size_t bias_at = 0, quantized_at = 0, dense_at = 0;
 };
 
+template <CellKind kKind>
 OpState plan_dynamic(PlanContext& context) {
   auto plan = std::make_shared<DynamicPlan>();
-  if (!context.packed)
-    plan->own = pack_dynamic({context.node, context.opset, context.constants, {}});
-  plan->packed = static_cast<const PackedDynamic*>(plan->own ? plan->own.get() : context.packed);
-  plan->attributes = recurrent_attributes(context.node, CellKind::kLstm);
-  for (auto& functions : plan->attributes.activations) {
-    for (CellActivation& function : functions) function = as_rational(function);
+  if (!context.packed) {
+    plan->own = pack_dynamic<kKind>({context.node, context.opset, context.constants, {}});
   }
-  plan->shape = recurrent_shape(context, plan->attributes, WeightOrder::kColumns);
+  plan->packed = static_cast<const PackedDynamic*>(plan->own ? plan->own.get() : context.packed);
+  constexpr bool is_lstm = kKind == CellKind::kLstm;
+  plan->attributes = recurrent_attributes(context.node, kKind);
+  for (auto& functions : plan->attributes.activations) {
+    for (CellActivation& function : functions) {
+      if (is_lstm) function = as_rational(function);
+    }
+  }
+  plan->shape = recurrent_shape(context, plan->attributes,
+                                is_lstm ? WeightOrder::kColumns : WeightOrder::kQuantizedRows);
   const RecurrentShape& shape = plan->shape;
   plan->bias_at = aligned(static_cast<size_t>(walk_scratch(shape)) * sizeof(float));
   plan->quantized_at = plan->bias_at + aligned(static_cast<size_t>(shape.gates) * sizeof(float));
   const int64_t quantized = std::max(walk_rows(shape) * shape.input, shape.batch * shape.hidden);
   plan->dense_at = plan->quantized_at + aligned(static_cast<size_t>(quantized));
-  context.scratch_bytes = plan->dense_at;
-  context.scratch_bytes += std::max(dense_scratch_bytes(plan->packed->w.weights[0]),
-                                    dense_scratch_bytes(plan->packed->r.weights[0]));
+  size_t dense = 0;
+  for (const PackedSide* side : {&plan->packed->w, &plan->packed->r, &plan->packed->last}) {
+    if (!side->weights.empty()) dense = std::max(dense, dense_scratch_bytes(side->weights[0]));
+  }
+  context.scratch_bytes = plan->dense_at + dense;
   return plan;
 }
 
@@ -113,26 +149,51 @@ class DynamicProducts final : public GateProducts {
     x_ = dynamic_range(context_.inputs[kX].as<float>(), used * shape.batch * shape.input);
     if (!context_.has_input(kB)) return;
     const float* b = context_.inputs[kB].as<float>() + direction * 2 * shape.gates;
-    for (int64_t i = 0; i < shape.gates; ++i) bias_[i] = b[i] + b[shape.gates + i];
+    const int64_t joint = shape.gates - apart();
+    for (int64_t i = 0; i < shape.gates; ++i) {
+      bias_[i] = i < joint ? b[i] + b[shape.gates + i] : b[i];
+    }
+    hidden_bias_ = b + shape.gates + joint;
   }
 
   void of_input(const float* x, int64_t rows, float* gates) override {
+    const int64_t n = plan_.shape.gates;
     multiply(packed_.w, x_, x, rows, plan_.shape.input, gates);
+    if (!is_lstm() && has_bias()) add_to_rows(bias_, n, rows, n, gates);
   }
 
-  void of_hidden(Part, const float* h, int64_t rows, float* products) override {
+  void of_hidden(Part part, const float* h, int64_t rows, float* products) override {
+    const int64_t n = plan_.shape.gates;
     const ScaleZeroPoint parameters = dynamic_range(h, rows * plan_.shape.hidden);
-    multiply(packed_.r, parameters, h, rows, plan_.shape.hidden, products);
+    multiply(part == Part::kLast ? packed_.last : packed_.r, parameters, h, rows,
+             plan_.shape.hidden, products);
+    if (has_bias()) add_to_rows(hidden_bias_, apart(), rows, n, products + n - apart());
   }
 
-  const float* late_bias() const override { return context_.has_input(kB) ? bias_ : nullptr; }
+  const float* late_bias() const override { return is_lstm() && has_bias() ? bias_ : nullptr; }
 
  private:
+  bool is_lstm() const { return plan_.attributes.kind == CellKind::kLstm; }
+  bool has_bias() const { return context_.has_input(kB); }
+  // Columns whose Rb goes with the product of H: GRU's hidden gate, reset after it.
+  int64_t apart() const {
+    const RecurrentAttributes& attributes = plan_.attributes;
+    const bool is_gru = attributes.kind == CellKind::kGru;
+    return is_gru && attributes.linear_before_reset ? plan_.shape.hidden : 0;
+  }
+
+  static void add_to_rows(const float* bias, int64_t count, int64_t rows, int64_t stride,
+                          float* to) {
+    for (int64_t row = 0; row < rows; ++row, to += stride) {
+      for (int64_t i = 0; i < count; ++i) to[i] += bias[i];
+    }
+  }
+
   // The sums take the place of the floats that they become.
   void multiply(const PackedSide& side, ScaleZeroPoint parameters, const float* x, int64_t rows,
                 int64_t k, float* y) const {
     uint8_t* quantized = context_.scratch + plan_.quantized_at;
-    const int64_t n = plan_.shape.gates;
+    const int64_t n = side.weights[direction_].n;
     select<QuantizeInt8>()->run(x, rows * k, parameters.scale,
                                 {quantized, DType::kUint8, parameters.zero_point, 0, 255});
     dense_rows(side.weights[direction_], {quantized, false, parameters.zero_point},
@@ -150,6 +211,7 @@ class DynamicProducts final : public GateProducts {
   const DynamicPlan& plan_;
   const PackedDynamic& packed_;
   float* bias_;
+  const float* hidden_bias_ = nullptr;
   size_t direction_ = 0;
   ScaleZeroPoint x_;
 };
@@ -161,20 +223,30 @@ void run_dynamic(RunContext& context) {
                  reinterpret_cast<float*>(context.scratch));
 }
 
-}  // namespace
-
-OpDef dynamic_quantize_lstm_row() {
-  return {.domain = kMicrosoftDomain,
-          .op_type = "DynamicQuantizeLSTM",
-          .inputs = {Role::kActivation, Role::kWeight, Role::kWeight, Role::kBias, Role::kShape,
-                     Role::kActivation, Role::kActivation, Role::kParameter, Role::kParameter,
-                     Role::kParameter, Role::kParameter, Role::kParameter},
+template <CellKind kKind>
+OpDef dynamic_row(std::string_view domain, std::string_view op_type, Roles inputs) {
+  return {.domain = domain,
+          .op_type = op_type,
+          .inputs = inputs,
           .infer = infer_recurrent,
-          .pack = pack_dynamic,
-          .plan = plan_dynamic,
+          .pack = pack_dynamic<kKind>,
+          .plan = plan_dynamic<kKind>,
           .run = run_dynamic,
           .observation = {Observation::kNotObserved},
           .macs = recurrent_macs};
+}
+
+}  // namespace
+
+std::vector<OpDef> dynamic_recurrent_rows() {
+  const Roles lstm{Role::kActivation, Role::kWeight,     Role::kWeight,     Role::kBias,
+                   Role::kShape,      Role::kActivation, Role::kActivation, Role::kParameter,
+                   Role::kParameter,  Role::kParameter,  Role::kParameter,  Role::kParameter};
+  const Roles others{Role::kActivation, Role::kWeight,     Role::kWeight,   Role::kBias,
+                     Role::kShape,      Role::kActivation, Role::kParameter};
+  return {dynamic_row<CellKind::kLstm>(kMicrosoftDomain, "DynamicQuantizeLSTM", lstm),
+          dynamic_row<CellKind::kGru>(kEightfoldDomain, "DynamicQuantizeGRU", others),
+          dynamic_row<CellKind::kRnn>(kEightfoldDomain, "DynamicQuantizeRNN", others)};
 }
 
 }  // namespace eightfold

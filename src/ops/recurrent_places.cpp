@@ -110,6 +110,11 @@ constexpr PlaceOperand kLstmDynamic[] = {{kInput, 0}, {kColumns, 1}, {kColumns, 
                                          {kScale, 1}, {kZero, 1},    {kScale, 2},   {kZero, 2}};
 
 // Sigmoid where the kind has gates, Tanh behind.
+// Of GRU and RNN: our own, in rows, so that files hold the float op with dequantized weights.
+constexpr PlaceOperand kOtherDynamic[] = {{kInput, 0}, {kRows, 1},  {kRows, 2},  {kInput, 3},
+                                          {kInput, 4}, {kInput, 5}, {kScale, 1}, {kZero, 1},
+                                          {kScale, 2}, {kZero, 2}};
+
 bool has_default_activations(const RecurrentAttributes& attributes) {
   using enum CellActivation::Kind;
   const bool gated = attributes.kind != CellKind::kRnn;
@@ -142,7 +147,7 @@ std::string why_not_dynamic(const Node& node) {
   const RecurrentAttributes attributes = recurrent_attributes(node, CellKind::kLstm);
   return attributes.batch_major ? "DynamicQuantizeLSTM knows no layout 1" : std::string();
 }
-std::string no_dynamic(const Node&) { return "the operator has no form with dynamic inputs"; }
+std::string any_dynamic(const Node&) { return {}; }
 
 constexpr std::array<BiasPart, 2> kBiasParts{{{kPlaceX, kW}, {kPlaceH, kR}}};
 constexpr PlaceForm kForms[] = {
@@ -155,12 +160,12 @@ constexpr PlaceForm kForms[] = {
      .outputs = 2,
      .bias = kBiasParts,
      .integers = {kEightfoldDomain, "QLinearGRU", kGruInteger, why_not_integers<CellKind::kGru>},
-     .dynamic = {.why_not = no_dynamic}},
+     .dynamic = {kEightfoldDomain, "DynamicQuantizeGRU", kOtherDynamic, any_dynamic}},
     {.places = kRnnPlaces,
      .outputs = 2,
      .bias = kBiasParts,
      .integers = {kEightfoldDomain, "QLinearRNN", kRnnInteger, why_not_integers<CellKind::kRnn>},
-     .dynamic = {.why_not = no_dynamic}}};
+     .dynamic = {kEightfoldDomain, "DynamicQuantizeRNN", kOtherDynamic, any_dynamic}}};
 
 }  // namespace
 

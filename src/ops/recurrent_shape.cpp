@@ -113,7 +113,7 @@ RecurrentShape recurrent_shape(const PlanContext& context, const RecurrentAttrib
   if (r.size() != 3) {
     context.fail(ErrorCode::kInvalidShape, "R has shape " + shape_text(r) + ", expected rank 3");
   }
-  const bool rows = order == WeightOrder::kRows;
+  const bool rows = order != WeightOrder::kColumns, plain = order == WeightOrder::kRows;
   RecurrentShape shape;
   shape.directions = attributes.directions;
   shape.hidden = context.node.int_attribute("hidden_size", r[rows ? 2 : 1]);
@@ -124,9 +124,9 @@ RecurrentShape recurrent_shape(const PlanContext& context, const RecurrentAttrib
   const int64_t d = shape.directions, h = shape.hidden, n = shape.batch, g = shape.gates;
   const DType dtype = context.inputs[kX].dtype;
   if (dtype != DType::kFloat32) refuse_dtype(context, dtype);
-  const DType weights = rows ? dtype : context.inputs[kW].dtype;
+  const DType weights = plain ? dtype : context.inputs[kW].dtype;
   expect_input(context, kW, weights, rows ? Shape{d, g, shape.input} : Shape{d, shape.input, g});
-  expect_input(context, kR, rows ? dtype : context.inputs[kR].dtype,
+  expect_input(context, kR, plain ? dtype : context.inputs[kR].dtype,
                rows ? Shape{d, g, h} : Shape{d, h, g});
   expect_input(context, kB, dtype, {d, 2 * g});
   expect_input(context, kLengths, DType::kInt32, {n});

@@ -32,6 +32,8 @@ constexpr Row kRows[] = {
     {"QLinearGRU", name<GruCellInt8>},
     {"QLinearRNN", name<RnnCellInt8>},
     {"DynamicQuantizeLSTM", name<DenseInt8>},
+    {"DynamicQuantizeGRU", name<DenseInt8>},
+    {"DynamicQuantizeRNN", name<DenseInt8>},
     {"QLinearAdd", name<AddInt8>},
     {"QLinearMul", name<MulInt8>},
     {"QLinearSigmoid", table},

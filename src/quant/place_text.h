@@ -16,6 +16,8 @@ struct PlaceText {
   float scale = 1;
   int32_t zero_point = 0;
 };
+// In place of them: the op quantizes its inputs as they come.
+inline constexpr std::string_view kDynamicPlaces = "dynamic";
 std::string to_text(const std::vector<PlaceText>& places);
 // nullopt when it is none.
 std::optional<std::vector<PlaceText>> places_from_text(std::string_view text);

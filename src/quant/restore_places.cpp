@@ -19,6 +19,7 @@ class Restoring {
       : graph_(graph), id_(id), form_(*def.places) {}
 
   void run(std::string_view text) {
+    if (text == kDynamicPlaces) return run_dynamic();
     if (!read_params(text) || !read_weights() || !has_constant_bias()) return;
     if (!form_.integers.why_not(graph_.node(id_)).empty()) return;
     for (size_t i = 0; i < params_.size(); ++i) {
@@ -38,6 +39,13 @@ class Restoring {
     }
     erase_place_entry(graph_.model(), graph_.node(id_).name);
     write_placed(graph_, id_, form_, form_.integers, placed);
+  }
+
+  // Its weights are all that is quantized.
+  void run_dynamic() {
+    if (!read_weights() || !form_.dynamic.why_not(graph_.node(id_)).empty()) return;
+    erase_place_entry(graph_.model(), graph_.node(id_).name);
+    write_placed(graph_, id_, form_, form_.dynamic, {{}, std::move(weights_)});
   }
 
  private:

@@ -14,14 +14,20 @@
 namespace eightfold {
 namespace {
 
-const OpDef* float_row_of(const Node& integer) {
+// The float op whose integer or dynamic form it is, with that form.
+struct Origin {
+  const OpDef* row = nullptr;
+  const PlaceTarget* form = nullptr;
+};
+Origin origin_of(const Node& node) {
   for (const OpDef* def : all_ops()) {
-    const bool made_of = def->places && def->domain.empty() &&
-                         def->quantized.op_type == integer.op_type &&
-                         def->quantized.domain == integer.domain;
-    if (made_of) return def;
+    if (!def->places || !def->domain.empty()) continue;
+    for (const PlaceTarget* form : {&def->places->integers, &def->places->dynamic}) {
+      const bool is_ours = form->domain == kEightfoldDomain && node.domain == form->domain;
+      if (is_ours && form->op_type == node.op_type) return {def, form};
+    }
   }
-  return nullptr;
+  return {};
 }
 
 float float_at(const Graph& graph, ValueId value, size_t i) {
@@ -31,12 +37,16 @@ float float_at(const Graph& graph, ValueId value, size_t i) {
 
 class Unfolding {
  public:
-  Unfolding(Graph& graph, NodeId id, const OpDef& row)
-      : graph_(graph), id_(id), row_(row), form_(*row.places) {
+  Unfolding(Graph& graph, NodeId id, Origin origin)
+      : graph_(graph),
+        id_(id),
+        row_(*origin.row),
+        form_(*row_.places),
+        is_dynamic_(origin.form == &form_.dynamic) {
     places_.resize(form_.places.size());
     size_t at = 0;
     const Node& node = graph.node(id);
-    for (const PlaceOperand& operand : form_.integers.operands) {
+    for (const PlaceOperand& operand : origin.form->operands) {
       if (operand.kind == PlaceOperand::kPlace) {
         if (node.input(at) != kNone) places_[operand.index] = {node.input(at), node.input(at + 1)};
         at += 2;
@@ -52,11 +62,12 @@ class Unfolding {
 
   void run() {
     graph_.node(id_).name = display_name(graph_, id_);
-    set_place_entry(graph_.model(), graph_.node(id_).name, text());
+    set_place_entry(graph_.model(), graph_.node(id_).name,
+                    is_dynamic_ ? std::string(kDynamicPlaces) : text());
     std::vector<ValueId> inputs;
     for (const auto& [operand, value] : operands_) {
       const auto& [kind, index] = operand;
-      if (kind == PlaceOperand::kScale) continue;
+      if (kind == PlaceOperand::kScale || kind == PlaceOperand::kZero) continue;
       if (inputs.size() <= index) inputs.resize(index + size_t{1}, kNone);
       if (value == kNone) continue;
       if (kind == PlaceOperand::kInput) inputs[index] = float_input(index, value);
@@ -72,7 +83,7 @@ class Unfolding {
     }
     graph_.node(id_).domain = std::string(row_.domain);
     graph_.node(id_).op_type = std::string(row_.op_type);
-    for (size_t i = 0; i < places_.size(); ++i) {
+    for (size_t i = 0; i < places_.size() && !is_dynamic_; ++i) {
       for (int output : {form_.places[i].output, form_.places[i].last}) {
         if (output < 0 || output >= form_.outputs) continue;
         if (graph_.node(id_).output(static_cast<size_t>(output)) != kNone) {
@@ -104,6 +115,7 @@ class Unfolding {
   }
 
   ValueId float_input(size_t index, ValueId value) {
+    if (is_dynamic_) return value;
     const auto place =
         std::ranges::find(form_.places, static_cast<int8_t>(index), &PlaceRow::input);
     if (place == form_.places.end()) return value;  // lengths
@@ -225,6 +237,7 @@ class Unfolding {
   NodeId id_;
   const OpDef& row_;
   const PlaceForm& form_;
+  bool is_dynamic_;
   std::map<std::pair<PlaceOperand::Kind, uint8_t>, ValueId> operands_;
   std::vector<QParamValues> places_;
   std::vector<NodeId> passed_over_;  // QuantizeLinear nodes that are read past
@@ -233,9 +246,9 @@ class Unfolding {
 }  // namespace
 
 bool unfold_places(Graph& graph, NodeId id) {
-  const OpDef* row = float_row_of(graph.node(id));
-  if (!row) return false;
-  Unfolding(graph, id, *row).run();
+  const Origin origin = origin_of(graph.node(id));
+  if (!origin.row) return false;
+  Unfolding(graph, id, origin).run();
   return true;
 }
 

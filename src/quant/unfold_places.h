@@ -1,8 +1,10 @@
 // Integer ops with places of their own (ops/place_form.h) in files: dequantize - the float op -
 // quantize, which any runtime runs, and the parameters of all places in the model's metadata, by
-// which lower makes the integer op again.
+// which lower makes the integer op again. Of dynamic ops of our own: the float op with dequantized
+// weights.
 //
 //   eightfold.places:<node>   x uint8 0.01 128; state.0 uint8 0.0078125 128; linear uint16 ...
+//   eightfold.places:<node>   dynamic
 //
 // Values of 16 bits, the cell state, are float in the file.
 #pragma once

@@ -188,10 +188,11 @@ TEST_CASE("the four stages of a GRU and of an RNN", "[quant][recurrent]") {
     return route(g.build(), full_range("exact8"));
   };
   const Routed gru = routed_of("GRU"), rnn = routed_of("RNN");
-  CHECK(lines(gru.prepared.graph) ==
-        "cell_0, cell_1, cell_linear, cell_sigmoid, cell_tanh, cell_state.0, cell_y = GRU(x, -, h)\n"
-        "Reshape_1_0 = Reshape(cell_0)\n"
-        "lin_0 = Gemm(Reshape_1_0)\n");
+  CHECK(
+      lines(gru.prepared.graph) ==
+      "cell_0, cell_1, cell_linear, cell_sigmoid, cell_tanh, cell_state.0, cell_y = GRU(x, -, h)\n"
+      "Reshape_1_0 = Reshape(cell_0)\n"
+      "lin_0 = Gemm(Reshape_1_0)\n");
   CHECK(lines(rnn.prepared.graph) ==
         "cell_0, cell_1, cell_linear = RNN(x, -, h)\n"
         "Reshape_1_0 = Reshape(cell_0)\n"
@@ -313,6 +314,36 @@ TEST_CASE("files hold a float GRU or RNN that any runtime runs, and the integers
         Graph changed = files[0];
         changed.model().metadata[0].second.insert(0, "x uint8 0.5 1;");
         CHECK(compute_ops(lower(changed))[kind.op] == 1);
+      }
+    }
+  }
+}
+
+TEST_CASE("dynamic GRUs and RNNs: near the float ones, and in files with dequantized weights",
+          "[quant][recurrent]") {
+  for (const Kind& kind : kKinds) {
+    for (const char* preset : {"exact8", "native"}) {
+      for (const char* name : {"per_channel_dynamic_qconfig", "default_dynamic_qconfig"}) {
+        LstmSpec spec{.input = 12, .hidden = 20, .steps = 20, .batch = 1};
+        spec.direction = "bidirectional";
+        const Routed routed = route(alone(kind, spec), route_options(preset, named_qconfig(name)));
+        INFO(kind.op << kind.linear_before_reset << " " << preset << " " << name);
+        const std::string op = std::string("DynamicQuantize") + kind.op;
+        CHECK(compute_ops(routed.lowered) == OpCounts{{op, 1}});
+        const auto want = Session(routed.source).run(routed.sample);
+        const auto got = Session(routed.lowered).run(routed.sample);
+        for (size_t i = 0; i < 2; ++i) CHECK(sqnr_db(got[i].tensor, want[i].tensor) > 25);
+        for (const Graph& file :
+             {saved(to_qdq(routed.quantized)), saved(to_qoperator(routed.lowered))}) {
+          CHECK(compute_ops(file)[kind.op] == 1);
+          CHECK(file.opset(kEightfoldDomain) == 0);
+          const auto as_is = Session(file).run(routed.sample);
+          for (size_t i = 0; i < 2; ++i) CHECK(sqnr_db(as_is[i].tensor, want[i].tensor) > 25);
+          const Graph again = lower(file);
+          CHECK(compute_ops(again) == compute_ops(routed.lowered));
+          CHECK(again.model().metadata.empty());
+          CHECK(bytes_apart(routed.lowered, again, routed.sample) == "");
+        }
       }
     }
   }
