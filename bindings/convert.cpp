@@ -1,9 +1,60 @@
 // Copies in and out; see convert.h for the form of a tensor.
 #include "bindings/convert.h"
 
+#include <emscripten/em_js.h>
+
 #include <cmath>
+#include <cstdlib>
+#include <memory>
 
 #include "core/error.h"
+
+namespace {
+
+constexpr int kMostDims = 64;
+
+// A tensor of JavaScript, read in one call: a property at a time would take longer than small
+// models run.
+struct Described {
+  double bytes;  // of the data; below 0: an array of something else
+  double dims[kMostDims];
+  int32_t rank;
+  char* name;  // for free()
+  char type[16];
+};
+static_assert(offsetof(Described, rank) == 8 + 8 * kMostDims);
+
+}  // namespace
+
+// clang-format off
+EM_JS_DEPS(eightfold_convert, "$stringToNewUTF8,$stringToUTF8,$UTF8ToString");
+EM_JS(void, eightfold_describe, (emscripten::EM_VAL list, int32_t index, void* described), {
+  const { name, type, dims, data } = Emval.toValue(list)[index];
+  const chars = stringToNewUTF8(name); // may let memory grow, which ends views of it
+  // Asked for once: with threads every time looks whether memory has grown.
+  const [doubles, words] = [HEAPF64, HEAP32];
+  const [first, rank] = [described >>> 3, (described >>> 2) + 2 * (1 + 64)];
+  doubles[first] = data instanceof Uint8Array ? data.byteLength : -1;
+  for (let i = 0; i < dims.length && i < 64; ++i) doubles[first + 1 + i] = dims[i];
+  words[rank] = dims.length;
+  words[rank + 1] = chars;
+  stringToUTF8(type, 4 * (rank + 2), 16);
+});
+EM_JS(void, eightfold_fetch, (emscripten::EM_VAL list, int32_t index, void* target), {
+  HEAPU8.set(Emval.toValue(list)[index].data, target >>> 0);
+});
+// `bytes` below 0: a tensor whose data comes later.
+EM_JS(void, eightfold_append, (emscripten::EM_VAL list, const char* name, const char* type,
+                               const double* dims, int32_t rank, const void* data, double bytes), {
+  const [first, begin] = [dims >>> 3, data >>> 0];
+  Emval.toValue(list).push({
+    name: UTF8ToString(name),
+    type: UTF8ToString(type),
+    dims: Array.from(HEAPF64.subarray(first, first + rank)),
+    data: bytes < 0 ? null : HEAPU8.slice(begin, begin + bytes),
+  });
+});
+// clang-format on
 
 namespace eightfold::bindings {
 namespace {
@@ -18,11 +69,14 @@ constexpr double kLargestDim = 281474976710656.0;  // 2^48, as element_count
               "A tensor is {type, data, dims} with as many elements in data as dims say.");
 }
 
-Shape shape_from_js(const val& dims, const std::string& name) {
+Shape shape_of(const Described& described, const std::string& name) {
+  if (described.rank > kMostDims) {
+    refuse(name, "has more than " + std::to_string(kMostDims) + " dimensions");
+  }
   Shape shape;
-  const size_t rank = dims["length"].as<size_t>();
-  for (size_t i = 0; i < rank; ++i) {
-    const double dim = dims[i].as<double>();
+  shape.reserve(static_cast<size_t>(described.rank));
+  for (int32_t i = 0; i < described.rank; ++i) {
+    const double dim = described.dims[i];
     if (!(dim >= 0 && dim <= kLargestDim) || dim != std::floor(dim)) {
       refuse(name, "has a dimension that is not a whole number");
     }
@@ -39,39 +93,45 @@ Tensor strings_from_js(const val& data, Shape shape, const std::string& name) {
   return Tensor::strings(std::move(shape), std::move(values));
 }
 
-Tensor tensor_from_js(const val& object, const std::string& name) {
-  const std::string type = object["type"].as<std::string>();
-  const DType dtype = dtype_from_name(type);
-  if (dtype == DType::kUndefined) refuse(name, "has the unknown type '" + type + "'");
-  Shape shape = shape_from_js(object["dims"], name);
-  const val data = object["data"];
-  if (dtype == DType::kString) return strings_from_js(data, std::move(shape), name);
-  const size_t given = data["byteLength"].as<size_t>();
+NamedTensor tensor_from_js(const val& list, int32_t index) {
+  Described described;
+  eightfold_describe(list.as_handle(), index, &described);
+  const std::unique_ptr<char, decltype(&std::free)> name_bytes(described.name, std::free);
+  std::string name = described.name;
+  const DType dtype = dtype_from_name(described.type);
+  if (dtype == DType::kUndefined) {
+    refuse(name, "has the unknown type '" + std::string(described.type) + "'");
+  }
+  Shape shape = shape_of(described, name);
+  if (dtype == DType::kString) {
+    Tensor strings = strings_from_js(list[index]["data"], std::move(shape), name);
+    return {std::move(name), std::move(strings)};
+  }
   const size_t wanted = byte_count(dtype, element_count(shape));
-  if (given != wanted) {  // before memory is taken for a shape that was only claimed
-    refuse(name, "has " + std::to_string(given) + " bytes of data where " + type + " " +
+  if (described.bytes != static_cast<double>(wanted)) {  // before memory is taken for a claim
+    refuse(name, "has " + std::to_string(static_cast<int64_t>(described.bytes)) +
+                     " bytes of data where " + std::string(described.type) + " " +
                      shape_text(shape) + " needs " + std::to_string(wanted));
   }
   Tensor tensor = Tensor::allocate(dtype, std::move(shape));
-  copy_bytes(data, tensor.mutable_raw(), wanted);
-  return tensor;
+  if (wanted > 0) eightfold_fetch(list.as_handle(), index, tensor.mutable_raw());
+  return {std::move(name), std::move(tensor)};
 }
 
-val dims_to_js(const Shape& shape) {
-  val dims = val::array();
-  for (int64_t dim : shape) dims.call<void>("push", static_cast<double>(dim));
-  return dims;
-}
-
-val data_to_js(const NamedTensor& named) {
+void append(const val& list, const NamedTensor& named) {
   const Tensor& tensor = named.tensor;
-  if (tensor.dtype() == DType::kString) return names_to_js(tensor.string_data());
-  if (dtype_from_name(dtype_name(tensor.dtype())) == DType::kUndefined) {
+  const bool strings = tensor.dtype() == DType::kString;
+  const std::string type(dtype_name(tensor.dtype()));
+  if (!strings && dtype_from_name(type) == DType::kUndefined) {
     throw Error(ErrorCode::kInvalidType,
                 "output '" + named.name + "' is of a type that JavaScript has no array for",
                 "Add a node at the end of the model that makes a float32 tensor of it.");
   }
-  return bytes_to_js({static_cast<const uint8_t*>(tensor.raw()), tensor.size_bytes()});
+  const std::vector<double> dims(tensor.shape().begin(), tensor.shape().end());
+  eightfold_append(list.as_handle(), named.name.c_str(), type.c_str(), dims.data(),
+                   static_cast<int32_t>(dims.size()), tensor.raw(),
+                   strings ? -1 : static_cast<double>(tensor.size_bytes()));
+  if (strings) list[list["length"].as<int>() - 1].set("data", names_to_js(tensor.string_data()));
 }
 
 }  // namespace
@@ -93,27 +153,15 @@ val bytes_to_js(std::span<const uint8_t> bytes) {
 
 Feeds feeds_from_js(const val& list) {
   Feeds feeds;
-  const size_t count = list["length"].as<size_t>();
-  feeds.reserve(count);
-  for (size_t i = 0; i < count; ++i) {
-    const val object = list[i];
-    std::string name = object["name"].as<std::string>();
-    Tensor tensor = tensor_from_js(object, name);
-    feeds.push_back({std::move(name), std::move(tensor)});
-  }
+  const auto count = list["length"].as<int32_t>();
+  feeds.reserve(static_cast<size_t>(count));
+  for (int32_t i = 0; i < count; ++i) feeds.push_back(tensor_from_js(list, i));
   return feeds;
 }
 
 val tensors_to_js(const std::vector<NamedTensor>& tensors) {
   val list = val::array();
-  for (const NamedTensor& named : tensors) {
-    val object = val::object();
-    object.set("name", named.name);
-    object.set("type", std::string(dtype_name(named.tensor.dtype())));
-    object.set("dims", dims_to_js(named.tensor.shape()));
-    object.set("data", data_to_js(named));
-    list.call<void>("push", object);
-  }
+  for (const NamedTensor& named : tensors) append(list, named);
   return list;
 }
 

@@ -16,6 +16,9 @@ await runMain(async () => {
   await buildAll(env);
   await mustRun(systemNode(), [join(root, 'examples/digits/run.mjs')], { cwd: root });
   if (process.env.CI === 'true' || process.argv.includes('--no-serve')) return;
-  const { url } = await serve(join(root, 'web/dist'), { port: Number(process.env.PORT) || kPort });
+  const { url } = await serve(join(root, 'web/dist'), {
+    port: Number(process.env.PORT) || kPort,
+    peer: join(root, 'node_modules/onnxruntime-web/dist'),
+  });
   say(`\nThe page is at ${url} (Ctrl+C ends it).`);
 });

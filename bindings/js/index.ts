@@ -4,8 +4,8 @@
 //   const { model, report } = await quantize(bytes, { calibration: samples });
 //
 // The verbs below work on one default instance, which init() makes; the first call makes it when
-// nobody did. Other entries: `eightfold/worker` (the same verbs in a module worker) and
-// `eightfold/node` (files, folders, images).
+// nobody did. Other entries: `eightfold/worker` (the same verbs in a module worker),
+// `eightfold/stream` (models that are fed their own outputs), `eightfold/node` (files, folders, images).
 import type { Eightfold, ModelSource } from './api.ts';
 import { splitSamples } from './data.ts';
 import { createInstance } from './local.ts';

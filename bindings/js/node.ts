@@ -17,6 +17,7 @@ export {
 } from './node/files.ts';
 export { type ImageForm, imageForm, imageInput, readImage } from './node/images.ts';
 export { readNpz, samplesOf } from './node/samples.ts';
+export { readWavFile, type Wav } from './node/wav.ts';
 export type { RemoteEightfold } from './worker.ts';
 
 /** Starts a worker thread with an instance of its own; terminate() ends it. */

@@ -2,5 +2,5 @@
 export const kContentSecurityPolicy: string;
 export function serve(
   folder: string,
-  options?: { port?: number; isolated?: boolean },
+  options?: { port?: number; isolated?: boolean; peer?: string },
 ): Promise<{ url: string; close: () => Promise<void> }>;

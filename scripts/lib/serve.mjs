@@ -18,7 +18,7 @@ const kTypes = {
 };
 
 export const kContentSecurityPolicy =
-  "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'";
+  "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; media-src 'self' blob:";
 
 const kHeaders = {
   'Content-Security-Policy': kContentSecurityPolicy,
@@ -45,12 +45,28 @@ function resolveFile(folder, url) {
   return statSync(file, { throwIfNoEntry: false })?.isFile() ? file : undefined;
 }
 
-function answer(folder, headers, request, response) {
+// Where the page looks for engines to be timed against, and where this server has one.
+const kPeersPath = '/peers.json';
+const kPeerPath = '/onnxruntime-web/';
+const kPeers = JSON.stringify({ 'onnxruntime-web': `.${kPeerPath}ort.wasm.bundle.min.mjs` });
+
+function sendPeers(headers, response) {
+  response.writeHead(200, { ...headers, 'Content-Type': kTypes['.json'] }).end(kPeers);
+}
+
+function answer({ folder, peer, headers }, request, response) {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.writeHead(405, headers).end();
     return;
   }
-  const file = resolveFile(folder, request.url);
+  if (peer && request.url === kPeersPath) {
+    sendPeers(headers, response);
+    return;
+  }
+  const isPeer = peer && request.url.startsWith(kPeerPath);
+  const file = isPeer
+    ? resolveFile(peer, request.url.slice(kPeerPath.length - 1))
+    : resolveFile(folder, request.url);
   if (!file) {
     response.writeHead(404, { ...headers, 'Content-Type': 'text/plain' }).end('not found\n');
     return;
@@ -80,11 +96,13 @@ function listen(server, port) {
 
 /**
  * Serves `folder` on localhost and returns {url, close}. Port 0 is any free one; another port that is
- * taken falls back to a free one. Without `isolated` the page's memory cannot be shared.
+ * taken falls back to a free one. Without `isolated` the page's memory cannot be shared. `peer` is the folder of
+ * onnxruntime-web's files, where the page may time it.
  */
-export async function serve(folder, { port = 0, isolated = true } = {}) {
+export async function serve(folder, { port = 0, isolated = true, peer } = {}) {
   const headers = isolated ? { ...kHeaders, ...kIsolation } : kHeaders;
-  const server = createServer((request, response) => answer(folder, headers, request, response));
+  const site = { folder, peer, headers };
+  const server = createServer((request, response) => answer(site, request, response));
   let bound;
   try {
     bound = await listen(server, port);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/heap_sort.h"
 #include "ir/text_tensor.h"
 
 namespace eightfold {
@@ -65,8 +66,7 @@ std::string attributes_text(const Node& node) {
   if (node.attributes.empty()) return {};
   std::vector<const Attribute*> sorted;
   for (const Attribute& attribute : node.attributes) sorted.push_back(&attribute);
-  std::sort(sorted.begin(), sorted.end(),
-            [](const Attribute* a, const Attribute* b) { return a->name < b->name; });
+  heap_sort(sorted, [](const Attribute* a, const Attribute* b) { return a->name < b->name; });
   return " {" +
          join(sorted, ", ",
               [](const Attribute* attribute) {

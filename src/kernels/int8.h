@@ -34,6 +34,7 @@ struct ActivationRange {
   bool is_signed = false;
   int32_t zero_point = 0;
   int32_t lo = 0, hi = 255;  // every activation lies between them
+  bool one_row = false;      // of dense products: a vector, for which weights are read once
 };
 
 // Output of a kernel that requantizes. `dtype` kUint8 or kInt8: lo and hi lie in its range.
@@ -43,7 +44,11 @@ struct Int8Output {
   DType dtype = DType::kUint8;
   int32_t zero_point = 0;
   int32_t lo = 0, hi = 255;
+  // For bytes of layers: LeakyRelu and PRelu before the rounding, one slope per channel of the
+  // output and kSlopePadding more. A negative v = float(acc) * scale becomes v * slope.
+  const float* slopes = nullptr;
 };
+inline constexpr size_t kSlopePadding = 16;  // that vectors may read
 
 // The equation above for one sum; out.dtype kUint8 or kInt8.
 int32_t requantize_int8(int32_t acc, float scale, const Int8Output& out);
@@ -208,6 +213,9 @@ struct MulInt8 {
 
 // y[i] = table[byte x[i]]
 void lookup_int8(const uint8_t table[256], const void* x, int64_t n, void* y);
+// The same with a table per channel, of pixels [pixels][channels].
+void lookup_channels_int8(const uint8_t* tables, int64_t channels, const void* x, int64_t pixels,
+                          void* y);
 
 // ---------------------------------------------------------------- residuals
 // The last step of a convolution with a residual x beside it. Its sums come as floats, counted in

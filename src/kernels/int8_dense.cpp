@@ -267,7 +267,7 @@ void dense_columns(const PackedDense& weights, const Int8Input& input, const Int
   const ParallelLoop loop{weights.n, rows.m * weights.k / 4 + 1, kernel.block_columns};
   parallel_for(loop, [&](const LoopPart& part) {
     kernel.run({weights.bytes->data() + kernel.packed_bytes(weights.k, part.begin), prepared,
-                stride, rows.m, weights.k, part.count(), at_element(output, part.begin), rows.ldc});
+                stride, rows.m, weights.k, part.count(), at_channel(output, part.begin), rows.ldc});
   });
 }
 
@@ -303,7 +303,7 @@ void conv_int8(std::span<const PackedDense> groups, const Int8Input& input,
     for (int64_t g = 0; g < count; ++g) {
       const PackedDense& weights = groups[static_cast<size_t>(g)];
       const WindowGather gather(weights, input, shape, g * in_channels, in_channels);
-      const Int8Output to = at_element(output, g * out_channels);
+      const Int8Output to = at_channel(output, g * out_channels);
       parallel_for(rows_loop(weights, shape.window.out_size(), scratch), [&](const LoopPart& part) {
         conv_group(weights, gather, to, shape, batch, part);
       });

@@ -23,5 +23,10 @@ inline Int8Output at_element(Int8Output out, int64_t offset) {
   out.data = static_cast<uint8_t*>(out.data) + static_cast<size_t>(offset) * (is_wide ? 4 : 1);
   return out;
 }
+// `out` from a channel of its pixels on.
+inline Int8Output at_channel(Int8Output out, int64_t channel) {
+  if (out.slopes) out.slopes += channel;
+  return at_element(out, channel);
+}
 
 }  // namespace eightfold

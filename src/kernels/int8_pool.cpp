@@ -14,20 +14,40 @@ int32_t requantize_int8(int32_t acc, float scale, const Int8Output& out) {
   return generic::requantize(acc, scale, out);
 }
 
+namespace {
+
+// Eight bytes by tables that lie `table_step` apart: one load and one store.
+void lookup_eight(const uint8_t* tables, int64_t table_step, const uint8_t* from, uint8_t* to) {
+  uint64_t bytes, found = 0;
+  std::memcpy(&bytes, from, sizeof bytes);
+  for (int i = 0; i < 8; ++i, tables += table_step) {
+    found |= static_cast<uint64_t>(tables[bytes >> 8 * i & 255]) << 8 * i;
+  }
+  std::memcpy(to, &found, sizeof found);
+}
+
+}  // namespace
+
 void lookup_int8(const uint8_t table[256], const void* x, int64_t n, void* y) {
   const auto* from = static_cast<const uint8_t*>(x);
   auto* to = static_cast<uint8_t*>(y);
   parallel_for({n, 3, 8}, [&](const LoopPart& part) {
     int64_t i = part.begin;
-    for (; i + 8 <= part.end; i += 8) {  // one load and one store for eight
-      uint64_t bytes, found = 0;
-      std::memcpy(&bytes, from + i, sizeof bytes);
-      for (int shift = 0; shift < 64; shift += 8) {
-        found |= static_cast<uint64_t>(table[bytes >> shift & 255]) << shift;
-      }
-      std::memcpy(to + i, &found, sizeof found);
-    }
+    for (; i + 8 <= part.end; i += 8) lookup_eight(table, 0, from + i, to + i);
     for (; i < part.end; ++i) to[i] = table[from[i]];
+  });
+}
+
+void lookup_channels_int8(const uint8_t* tables, int64_t channels, const void* x, int64_t pixels,
+                          void* y) {
+  parallel_for({pixels, channels * 3}, [&](const LoopPart& part) {
+    const auto* from = static_cast<const uint8_t*>(x) + part.begin * channels;
+    auto* to = static_cast<uint8_t*>(y) + part.begin * channels;
+    for (int64_t i = part.begin; i < part.end; ++i, from += channels, to += channels) {
+      int64_t c = 0;
+      for (; c + 8 <= channels; c += 8) lookup_eight(tables + c * 256, 256, from + c, to + c);
+      for (; c < channels; ++c) to[c] = tables[c * 256 + from[c]];
+    }
   });
 }
 

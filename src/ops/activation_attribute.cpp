@@ -18,8 +18,9 @@ Kind kind_of(const std::string& name) {
   if (name == "Clip") return Kind::kClip;
   if (name == "LeakyRelu") return Kind::kLeakyRelu;
   if (name == "Tanh") return Kind::kTanh;
+  if (name == "PRelu") return Kind::kPRelu;
   throw Error(ErrorCode::kInvalidAttribute, "activation is '" + name + "'",
-              "use Relu, Clip, LeakyRelu or Tanh");
+              "use Relu, Clip, LeakyRelu, PRelu or Tanh");
 }
 
 // By the library, not by TanhFloat32: integers are made of these, and must not depend on the row.
@@ -53,7 +54,26 @@ FusedActivation read_activation(const Node& node) {
     }
   }
   activation.alpha = node.float_attribute("activation_alpha", activation.alpha);
+  activation.slopes = node.floats_attribute("activation_slopes");
   return activation;
+}
+
+std::vector<float> FusedActivation::slopes_of(int64_t n) const {
+  const auto count = static_cast<size_t>(n);
+  if (kind == Kind::kLeakyRelu) return std::vector(count, alpha);
+  if (kind != Kind::kPRelu) return {};
+  if (slopes.size() == count) return slopes;
+  throw Error(
+      ErrorCode::kInvalidAttribute,
+      std::to_string(slopes.size()) + " activation_slopes for " + std::to_string(n) + " channels");
+}
+
+void apply_slopes(std::span<const float> slopes, float* values, int64_t count) {
+  const auto channels = static_cast<int64_t>(slopes.size());
+  for (int64_t i = 0; i < count; i += channels) {
+    map_lanes(values + i, 1, slopes.data(), 1, values + i, channels,
+              [](Lanes v, Lanes slope) { return v < 0.0f ? v * slope : v; });
+  }
 }
 
 void apply_activation(const FusedActivation& activation, float* values, int64_t count) {
@@ -63,6 +83,7 @@ void apply_activation(const FusedActivation& activation, float* values, int64_t 
     case Kind::kClip: return clamp(values, values, count, activation.min, activation.max);
     case Kind::kLeakyRelu: return leaky_relu(values, values, count, activation.alpha);
     case Kind::kTanh: return tanh_of(values, count);
+    case Kind::kPRelu: break;  // by slopes
   }
 }
 

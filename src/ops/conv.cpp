@@ -127,7 +127,8 @@ struct ConvPlan {
   ConvWeightsShape weights;
   ConvShape shape;
   FusedActivation activation;
-  size_t packed_floats = 0;  // at the start of the scratch, when the weights are not constant
+  std::vector<float> slopes;  // of PRelu
+  size_t packed_floats = 0;   // at the start of the scratch, when the weights are not constant
 };
 
 void check_operands(const PlanContext& context, const ConvWeightsShape& weights) {
@@ -177,6 +178,9 @@ OpState plan_conv(PlanContext& context) {
   const Form& form = form_of(context.node);
   if (&form == &kTurned) plan->shape.window = turned_window(plan->shape.window);
   plan->activation = read_activation(context.node);
+  if (plan->activation.kind == FusedActivation::Kind::kPRelu) {
+    plan->slopes = plan->activation.slopes_of(plan->shape.out_channels);
+  }
   if (adds_residual(context.node)) check_residual(context);
   if (!context.packed) plan->packed_floats = form.packed_floats(plan->weights);
   context.scratch_bytes =
@@ -208,6 +212,7 @@ void run_conv(RunContext& context) {
            clamps ? ClampF32{plan.activation.min, plan.activation.max} : ClampF32{},
            scratch + plan.packed_floats);
   if (adds) add_residual(context.inputs[kResidual].as<float>(), count, y);
+  if (!plan.slopes.empty()) return apply_slopes(plan.slopes, y, count);
   if (!clamps) apply_activation(plan.activation, y, count);
 }
 

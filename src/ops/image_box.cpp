@@ -4,6 +4,7 @@
 #include <array>
 #include <numeric>
 
+#include "core/heap_sort.h"
 #include "ops/image_rows.h"
 
 namespace eightfold {
@@ -67,7 +68,7 @@ void run_nms(RunContext& context) {
       if (!context.has_input(4) || scores[i] > least) order.push_back(i);
     }
     // The index decides between equal scores; what is no number comes last.
-    std::ranges::sort(order, [&](int64_t a, int64_t b) {
+    heap_sort(order, [&](int64_t a, int64_t b) {
       const bool a_orders = scores[a] == scores[a], b_orders = scores[b] == scores[b];
       if (!a_orders || !b_orders) return a_orders != b_orders ? a_orders : a < b;
       return scores[a] != scores[b] ? scores[a] > scores[b] : a < b;

@@ -4,6 +4,8 @@
 //   acc[o] = bias[o] + sum over window of (x - zx) * (w[o] - zw[o])
 //   ConvInteger:     y = acc
 //   QLinearConv:     y = clamp(round_half_even(acc * (sx * sw[o] / sy)) + zy)
+//                    eightfold:QLinearConv may carry LeakyRelu or PRelu (activation_attribute.h):
+//                    where acc < 0, acc * (sx * sw[o] / sy) * slope[o]
 //   QLinearConvAdd:  y = clamp(round_half_even(r) + zy), z shaped like y, in float32 without fma
 //                    r = float(acc) * (sx * sw[o] / sy) + float(z - zz) * (sz / sy)
 // One group per channel runs on the depthwise kernel, everything else and all residuals on the
@@ -13,6 +15,7 @@
 
 #include "kernels/int8.h"
 #include "kernels/int8_lines.h"
+#include "ops/activation_attribute.h"
 #include "ops/qlinear_rows.h"
 #include "ops/quantized_operands.h"
 #include "ops/spatial.h"
@@ -40,6 +43,7 @@ struct PackedConv {
   std::optional<PackedDepthwise> depthwise;
   int32_t input_zero = 0;  // of QLinearConv; ConvInteger reads its own when it runs
   Int8Output out;
+  std::vector<float> slopes;
   int64_t in_channels = 0, out_channels = 0;
   int32_t residual_zero = 0;
   float residual_scale = 0;  // sz / sy
@@ -131,6 +135,11 @@ void read_requantization(const PackContext& context, ConvWeights& conv, PackedCo
   packed.input_zero = x.tensor_zero();
   conv.activations = activations_of(context, 0, x);
   packed.out = output_of(node, y.dtype, y.tensor_zero());
+  packed.slopes = read_activation(node).slopes_of(conv.out_channels);
+  if (!packed.slopes.empty()) {
+    packed.slopes.resize(packed.slopes.size() + kSlopePadding);
+    packed.out.slopes = packed.slopes.data();
+  }
   if (form_of(node).adds()) {
     const OperandQParams z = read_tensor_qparams(node, context.constants, 10, 11);
     packed.residual_zero = z.tensor_zero();

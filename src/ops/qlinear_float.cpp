@@ -11,7 +11,6 @@
 #include "core/aligned.h"
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
-#include "kernels/parallel.h"
 #include "ops/qlinear_rows.h"
 #include "ops/quantized_operands.h"
 
@@ -197,12 +196,7 @@ void look_up(const RunContext& context, const FloatPlan& plan) {
     }
     return;
   }
-  parallel_for({x.shape[0] * pixels, plan.channels * 10}, [&](const LoopPart& part) {
-    for (int64_t i = part.begin * plan.channels; i < part.end * plan.channels;) {
-      const uint8_t* table = plan.tables.data();
-      for (int64_t c = 0; c < plan.channels; ++c, ++i, table += 256) to[i] = table[from[i]];
-    }
-  });
+  lookup_channels_int8(plan.tables.data(), plan.channels, from, x.shape[0] * pixels, to);
 }
 
 void run_float(RunContext& context) {

@@ -97,6 +97,7 @@ OpState pack_gemm(const PackContext& context) {
   weights.zero_point = zero;
   weights.activations =
       activations_of(context, kA, read_qparams(context.node, context.constants, kAScale, kAZero));
+  weights.activations.one_row = !trans_a(context.node) && is_one_row(context, kA);
   packed->weights = pack_dense(weights);
   return packed;
 }

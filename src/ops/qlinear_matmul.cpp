@@ -91,6 +91,7 @@ OpState pack_qlinear(const PackContext& context) {
   packed->b_zero = b.zero_point;
   packed->a_zero = a.tensor_zero();
   packed->activations = activations_of(context, 0, a);
+  packed->activations.one_row = is_one_row(context, 0);
   packed->out = output_of(node, y.dtype, y.tensor_zero());
   if (const Tensor* weight = context.constant(3)) pack_constant(*weight, *packed);
   return packed;

@@ -25,7 +25,8 @@ const Tensor& weight(const PackContext& context, size_t input) {
 struct Rows {
   int64_t first, count, bias_first;
 };
-std::vector<PackedDense> pack_side(const Tensor& tensor, const Tensor* bias, Rows rows) {
+std::vector<PackedDense> pack_side(const Tensor& tensor, const Tensor* bias, Rows rows,
+                                   const ActivationRange& activations) {
   const int64_t directions = tensor.shape()[0], all = tensor.shape()[1], k = tensor.shape()[2];
   std::vector<PackedDense> side;
   for (int64_t d = 0; d < directions; ++d) {
@@ -35,6 +36,7 @@ std::vector<PackedDense> pack_side(const Tensor& tensor, const Tensor* bias, Row
     weights.n = rows.count;
     weights.inner_stride = 1;
     weights.n_stride = k;
+    weights.activations = activations;
     if (bias) {
       weights.bias = bias->data<int32_t>().subspan(
           static_cast<size_t>(2 * d * all + rows.bias_first), static_cast<size_t>(rows.count));
@@ -96,18 +98,24 @@ OpState pack(const PackContext& context, CellKind kind) {
   packed->input = w.shape()[2];
   packed->hidden = hidden;
   packed->gates = gates;
-  const bool two_parts = resets_first(packed->attributes);
-  const int64_t first = two_parts ? 2 * hidden : gates;
-  packed->w = pack_side(w, b, {0, gates, 0});
-  packed->r = pack_side(r, b, {0, first, gates});
-  if (two_parts) packed->last = pack_side(r, b, {first, gates - first, gates + first});
-
   const OperandQParams x = read_tensor_qparams(context.node, context.constants, kXScale, kXZero);
   packed->x_zero = x.tensor_zero();
   packed->x_dtype = x.dtype == DType::kUndefined ? DType::kUint8 : x.dtype;
   const auto set = kind == CellKind::kLstm ? set_lstm : kind == CellKind::kGru ? set_gru : set_rnn;
   const CellPlaces places = set(context, *packed);
   packed->y_dtype = places.h.dtype;
+
+  ActivationRange of_x = activations_of(context, kX, x);
+  of_x.one_row = is_one_row(context, kX);
+  // A step has a row for each item, which mostly is one.
+  const auto& [zero, lo, hi] = places.h.range;
+  const ActivationRange of_h{true, places.h.dtype == DType::kInt8, zero, lo, hi, true};
+  const bool two_parts = resets_first(packed->attributes);
+  const int64_t first = two_parts ? 2 * hidden : gates;
+  packed->w = pack_side(w, b, {0, gates, 0}, of_x);
+  packed->r = pack_side(r, b, {0, first, gates}, of_h);
+  if (two_parts) packed->last = pack_side(r, b, {first, gates - first, gates + first}, of_h);
+
   const float linear = places.linear.scale;
   packed->x_scale = sum_scale(context, x.tensor_scale(), kWScale, directions, gates, linear);
   packed->h_scale = sum_scale(context, places.h.scale, kRScale, directions, gates, linear);

@@ -137,6 +137,15 @@ ActivationRange activations_of(const PackContext& context, size_t i, const Opera
   return known;
 }
 
+bool is_one_row(const PackContext& context, size_t i) {
+  if (i >= context.input_types.size() || !context.input_types[i].dims) return false;
+  const Dims& dims = *context.input_types[i].dims;
+  for (size_t axis = 0; axis + 1 < dims.size(); ++axis) {
+    if (dims[axis].value != 1) return false;
+  }
+  return !dims.empty();
+}
+
 ByteTable byte_table(const TableQParams& params, bool is_signed, const Int8Output& range,
                      const std::function<float(float)>& f) {
   ByteTable table;

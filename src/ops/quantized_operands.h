@@ -44,6 +44,8 @@ Int8Output output_of(const Node& node, DType dtype, int32_t zero_point);
 
 // What pack knows of the activations of input i, whose parameters are `x`.
 ActivationRange activations_of(const PackContext& context, size_t i, const OperandQParams& x);
+// Whether input i is known to be one row, a vector along its last axis.
+bool is_one_row(const PackContext& context, size_t i);
 
 // y = quantize(f(dequantize(x))) for every byte x.
 using ByteTable = std::array<uint8_t, 256>;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/heap_sort.h"
 #include "ops/ordered.h"
 #include "ops/shape_rows.h"
 
@@ -117,7 +118,7 @@ void run_unique(RunContext& context) {
   const Order order(context, slices);
   std::vector<int64_t> sorted(static_cast<size_t>(slices.count));
   std::iota(sorted.begin(), sorted.end(), int64_t{0});
-  std::ranges::sort(sorted, [&](int64_t a, int64_t b) { return order.before(a, b); });
+  heap_sort(sorted, [&](int64_t a, int64_t b) { return order.before(a, b); });
   // Groups of equal slices: where each first stands, and how many there are.
   std::vector<int64_t> firsts, counts, group(sorted.size());
   for (const int64_t slice : sorted) {
@@ -131,7 +132,9 @@ void run_unique(RunContext& context) {
   std::vector<int64_t> places(firsts.size());
   std::iota(places.begin(), places.end(), int64_t{0});
   if (context.node.int_attribute("sorted", 1) == 0) {
-    std::ranges::sort(places, {}, [&](int64_t g) { return firsts[static_cast<size_t>(g)]; });
+    heap_sort(places, [&](int64_t a, int64_t b) {
+      return firsts[static_cast<size_t>(a)] < firsts[static_cast<size_t>(b)];
+    });
   }
   std::vector<int64_t> picked, numbers, renamed(places.size());
   for (const int64_t g : places) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <numeric>
 
+#include "core/heap_sort.h"
 #include "ops/shape_rows.h"
 
 namespace eightfold {
@@ -21,7 +22,7 @@ void infer_transpose(InferContext& context) {
     const Dims& dims = *context.dims(0);
     const std::vector<int64_t> perm = permutation(context.node, dims.size());
     std::vector<int64_t> sorted = perm;
-    std::ranges::sort(sorted);
+    heap_sort(sorted);
     for (size_t i = 0; i < sorted.size(); ++i) {
       if (sorted.size() == dims.size() && sorted[i] == static_cast<int64_t>(i)) continue;
       context.fail(ErrorCode::kInvalidAttribute, "perm " + shape_text(perm) + " is no order of " +
@@ -117,7 +118,7 @@ OpState plan_blocks(PlanContext& context) {
                             {deep.shape[2], from.h, to.h}, {deep.shape[3], from.w, to.w},
                             {block, from.row, to.row},     {block, from.column, to.column}};
   // In the order of the output's memory, so that it is written from front to back.
-  std::ranges::sort(axes, std::ranges::greater{}, &Axis::to);
+  heap_sort(axes, [](const Axis& a, const Axis& b) { return a.to > b.to; });
   StridedCopy copy;
   for (const Axis& axis : axes) {
     copy.dims.push_back(axis.dim);

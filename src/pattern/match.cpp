@@ -13,6 +13,7 @@
 #include <set>
 #include <utility>
 
+#include "core/heap_sort.h"
 #include "ir/constant.h"
 
 namespace eightfold {
@@ -373,7 +374,7 @@ std::vector<int> precedence(std::span<const Pattern> patterns) {
     const Pattern& pattern = patterns[static_cast<size_t>(i)];
     return std::pair(pattern.is_single_op() ? 0 : -leaf_count(pattern), i);
   };
-  std::sort(order.begin(), order.end(), [&](int a, int b) { return rank(a) < rank(b); });
+  heap_sort(order, [&](int a, int b) { return rank(a) < rank(b); });
   return order;
 }
 

@@ -30,15 +30,21 @@ constexpr Row kRows[] = {
     ops_row(kLayers, "Conv eightfold:Conv Gemm eightfold:Gemm MatMul", Trait::kOwn, kAlone),
     ops_row(kOthers, "Add Mul eightfold:Add eightfold:Mul", Trait::kOwn, kBetween),
     ops_row(kOthers,
-            "Concat LeakyRelu Sigmoid AveragePool GlobalAveragePool HardSwish eightfold:HardSwish "
+            "LeakyRelu Sigmoid AveragePool GlobalAveragePool HardSwish eightfold:HardSwish "
             "HardSigmoid PRelu BatchNormalization",
             Trait::kOwn, kAfter),
     ops_row(kOthers,
-            "Relu Clip MaxPool Reshape Flatten Squeeze Unsqueeze Transpose Slice Split Gather "
-            "Expand Tile Pad DepthToSpace SpaceToDepth Resize Upsample Identity Dropout",
+            "Concat Relu Clip MaxPool Reshape Flatten Squeeze Unsqueeze Transpose Slice Split "
+            "Gather Expand Tile Pad DepthToSpace SpaceToDepth Resize Upsample Identity Dropout",
             Trait::kShare, kAfter),
     ops_row(kRecurrent, "LSTM GRU RNN"),
     table_row(kTables),
+};
+
+// Not of exact8, whose files run on integers elsewhere too: there a convolution ends in a pair.
+constexpr Row kSloped[] = {
+    fused_row(kLayers, "Conv>LeakyRelu", "conv_leaky_relu", "eightfold:Conv"),
+    fused_row(kLayers, "Conv>PRelu", "conv_prelu", "eightfold:Conv"),
 };
 
 // No dynamic form, and no kernel that keeps the bounds: its own dtypes, the same for all three.
@@ -51,6 +57,7 @@ void fill_wasm(BackendConfig& config) {
   for (const Columns& preset : kColumns) {
     if (preset.name != config.name()) continue;
     add_rows(config, onnx_fusion_rows(), preset.dtypes);
+    if (preset.name != "exact8") add_rows(config, kSloped, preset.dtypes);
     add_rows(config, kRows, preset.dtypes);
     add_rows(config, kTransposed, kTransposedDTypes);
   }

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "core/heap_sort.h"
 #include "quant/convert_weights.h"
 
 namespace eightfold {
@@ -33,8 +34,8 @@ std::vector<size_t> candidates(const Channel& channel) {
     if (size > 0 && size <= 0.5 && channel.moments.mean[i] != 0) order.push_back(i);
   }
   const auto price = [&](size_t i) { return channel.cost(i) / std::fabs(channel.moments.mean[i]); };
-  std::ranges::sort(
-      order, [&](size_t a, size_t b) { return std::pair(price(a), a) < std::pair(price(b), b); });
+  heap_sort(order,
+            [&](size_t a, size_t b) { return std::pair(price(a), a) < std::pair(price(b), b); });
   return order;
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "core/error.h"
+#include "core/heap_sort.h"
 #include "quant/compare_values.h"
 
 namespace eightfold {
@@ -15,7 +16,7 @@ namespace {
 std::vector<ValueId> taps_of(const std::vector<ValuePair>& pairs, ValueId ValuePair::* side) {
   std::vector<ValueId> taps;
   for (const ValuePair& pair : pairs) taps.push_back(pair.*side);
-  std::ranges::sort(taps);
+  heap_sort(taps);
   taps.erase(std::ranges::unique(taps).begin(), taps.end());
   return taps;
 }

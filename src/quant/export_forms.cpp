@@ -28,7 +28,8 @@ namespace {
 constexpr int64_t kPerAxisOpset = 13;
 constexpr std::string_view kHardSwish = "HardSwish";
 
-// op -> clamp -> Q, and nothing else reads the values between.
+// op -> clamp -> Q, of an op that reads integers; nothing else reads the values between. (What a
+// layer carries, like LeakyRelu, reads its float sums: whoever runs it so needs no pair.)
 struct ClampedGroup {
   NodeId op, clamp;
   Operand output;
@@ -45,7 +46,9 @@ std::optional<ClampedGroup> clamped_group(Graph& graph, NodeId id) {
                             def->form(*producer).operands != QuantizedOperands::kDirect;
   std::string why;
   const auto output = quantized_operand(graph, graph.node(id).output(0), &why);
-  if (!has_integers || !output) return std::nullopt;
+  if (!has_integers || !output || !dequantized_operand(graph, producer->input(0))) {
+    return std::nullopt;
+  }
   return ClampedGroup{graph.value(input).producer(), id, *output, *bounds};
 }
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "quant/convert_pairs.h"
-#include "quant/fusers/fuser.h"
+#include "quant/fusers/fuse_activation.h"
 #include "quant/lower_operands.h"
 #include "quant/unfold.h"
 
@@ -153,23 +153,23 @@ bool compose_bias(Graph& graph, NodeId add, size_t side) {
 }
 
 void compose_function(Graph& graph, NodeId id) {
-  const NodeId gemm = layer_before(graph, graph.node(id).input(0), "Gemm");
-  if (gemm == kNone) return;
   const Node& function = graph.node(id);
-  Node& layer = graph.node(gemm);
-  layer.domain = std::string(kEightfoldDomain);
-  layer.set_attribute("activation", function.op_type);
-  if (function.op_type == "LeakyRelu") {
-    layer.set_attribute("activation_alpha", function.float_attribute("alpha", 0.01f));
-  }
-  replace_producer(graph, id, gemm);
+  const ValueId sum = function.input(0);
+  const bool is_prelu = function.is("PRelu");
+  NodeId layer = is_prelu ? kNone : layer_before(graph, sum, "Gemm");
+  if (layer == kNone && !function.is("Tanh")) layer = layer_before(graph, sum, "Conv");
+  if (layer == kNone) return;
+  const auto weight = dequantized_operand(graph, graph.node(layer).input(1));
+  const Tensor* integers = graph.constant(weight->data);
+  if (is_prelu && slopes_of(graph, id, integers).empty()) return;
+  fuse_function(graph, layer, id, integers);
 }
 
 }  // namespace
 
 void compose_group(Graph& graph, NodeId id) {
   const Node& node = graph.node(id);
-  if (!node.is("Add") && !node.is("LeakyRelu") && !node.is("Tanh")) return;
+  if (!node.is("Add") && !node.is("LeakyRelu") && !node.is("PRelu") && !node.is("Tanh")) return;
   if (!is_quantized_next(graph, node.output(0))) return;
   if (!node.is("Add")) return compose_function(graph, id);
   for (size_t side : {0, 1}) {

@@ -3,7 +3,7 @@
 // an integer kernel takes them, and what files hold as several nodes is one again:
 //
 //   Conv, Add [, Relu]  -> eightfold:ConvAdd      Gemm, LeakyRelu | Tanh -> eightfold:Gemm
-//   MatMul, Add of a row -> Gemm
+//   MatMul, Add of a row -> Gemm   Conv, LeakyRelu | PRelu of channels -> eightfold:Conv
 // each only between DequantizeLinear and QuantizeLinear.
 #pragma once
 

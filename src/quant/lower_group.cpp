@@ -65,9 +65,11 @@ bool same_types(const Graph& graph, const Group& group, std::string* why) {
   return true;
 }
 
-// eightfold:QGemm takes the same activation attributes as eightfold:Gemm.
-bool applies_activations(QuantizedOperands operands) {
-  return operands == QuantizedOperands::kGemm;
+// eightfold:QGemm takes the same activation attributes as eightfold:Gemm, eightfold:QLinearConv
+// those that are slopes.
+bool applies_activation(const OpDef& op, const Node& node) {
+  if (op.quantized.operands == QuantizedOperands::kGemm) return true;
+  return op.op_type == "Conv" && node.string_attribute("activation", "") != "Tanh";
 }
 
 }  // namespace
@@ -81,7 +83,7 @@ std::optional<Group> collect_group(Graph& graph, NodeId node, std::string* why) 
     return std::nullopt;
   }
   const auto fused = fused_clamp(graph.node(node));
-  if (!fused && !applies_activations(group.def->quantized.operands)) {
+  if (!fused && !applies_activation(*group.def, graph.node(node))) {
     *why = "its fused activation is not a clamp";
     return std::nullopt;
   }

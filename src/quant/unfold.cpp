@@ -51,11 +51,23 @@ FloatClip make_clip(Graph& graph, Clamp clamp, const std::string& base) {
   return clip;
 }
 
+// One slope per channel, in the shape that broadcasts against [N, C, spatial...].
+ValueId slope_row(Graph& graph, NodeId layer, const std::vector<float>& slopes,
+                  const std::string& base) {
+  const auto& dims = graph.value(graph.node(layer).input(1)).type.dims;
+  Shape shape(dims && dims->size() > 2 ? dims->size() - 1 : 3, 1);
+  shape[0] = static_cast<int64_t>(slopes.size());
+  return graph.add_initializer(graph.unique_name(base + "_slope"),
+                               Tensor::of<float>(shape, slopes));
+}
+
 void unfold_activation(Graph& graph, NodeId id) {
   const std::string activation = graph.node(id).string_attribute(kActivation, "");
   const auto clamp = fused_clamp(graph.node(id));
   const float alpha = graph.node(id).float_attribute("activation_alpha", 0.01f);
-  for (const char* name : {"activation", "activation_min", "activation_max", "activation_alpha"}) {
+  const std::vector<float> slopes = graph.node(id).floats_attribute("activation_slopes");
+  for (const char* name : {"activation", "activation_min", "activation_max", "activation_alpha",
+                           "activation_slopes"}) {
     graph.node(id).remove_attribute(name);
   }
   if (activation.empty()) return;
@@ -68,6 +80,7 @@ void unfold_activation(Graph& graph, NodeId id) {
   } else {
     after.node.op_type = activation;
     if (activation == "LeakyRelu") after.node.set_attribute("alpha", alpha);
+    if (activation == "PRelu") after.bounds = {slope_row(graph, id, slopes, name)};
   }
   after.node.name = name;
   std::vector<ValueId> inputs{inner};

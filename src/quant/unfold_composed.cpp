@@ -158,15 +158,16 @@ std::vector<NodeId> split_integer_gemm(Graph& graph, NodeId id) {
   return {id};
 }
 
-std::vector<NodeId> split_integer_transpose(Graph& graph, NodeId id) {
+std::vector<NodeId> split_integer_conv(Graph& graph, NodeId id, int weight_axis) {
   const Node& node = graph.node(id);
   const ValueId y_scale = node.input(6), y_zero = node.input(7), bias = node.input(8);
   const IntegerBounds bounds = take_bounds(graph, id, graph.constant(y_zero)->dtype());
-  std::vector<ValueId> inputs{dequantized(graph, id, 0, -1), dequantized(graph, id, 3, 1)};
+  std::vector<ValueId> inputs{dequantized(graph, id, 0, -1),
+                              dequantized(graph, id, 3, weight_axis)};
   if (bias != kNone) inputs.push_back(dequantized_bias(graph, id, bias, 1, 4));
   graph.set_inputs(id, std::move(inputs));
-  graph.node(id).domain.clear();
-  graph.node(id).op_type = "ConvTranspose";
+  Node& conv = graph.node(id);
+  conv.op_type = conv.op_type.substr(kIntegerPrefix.size());
   clip_after(graph, quantize_output(graph, id, y_scale, y_zero), bounds);
   return {id};
 }
@@ -194,12 +195,13 @@ std::vector<NodeId> split_composed(Graph& graph, NodeId id) {
   const Node& node = graph.node(id);
   if (node.op_type == "ConvAdd") return split_residual(graph, id);
   if (node.op_type == "QLinearConvAdd") return split_integer_residual(graph, id);
-  if (node.op_type == "QLinearConvTranspose") return split_integer_transpose(graph, id);
+  if (node.op_type == "QLinearConvTranspose") return split_integer_conv(graph, id, 1);
   if (node.op_type.starts_with(kIntegerPrefix) && !plain_domain(graph, node.op_type)) {
     return split_integer_float(graph, id);
   }
   const bool acts = !node.string_attribute(kActivation, "").empty();
   if (node.op_type == "QGemm" && acts) return split_integer_gemm(graph, id);
+  if (node.op_type == "QLinearConv" && acts) return split_integer_conv(graph, id, 0);
   return {};
 }
 

@@ -4,7 +4,8 @@
 //   ConvAdd                      -> Conv, Add with the activation
 //   QLinearConvAdd               -> DequantizeLinear of x, w, bias and z, ConvAdd, QuantizeLinear
 //   QGemm that has an activation -> DequantizeLinear of A, B and C, Gemm, QuantizeLinear
-// The float sums of the last two round otherwise than integers do: a tie may fall one step away.
+//   QLinearConv that has one     -> DequantizeLinear of x, w and bias, Conv, QuantizeLinear
+// The float sums of the last three round otherwise than integers do: a tie may fall one step away.
 #pragma once
 
 #include <vector>

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/heap_sort.h"
 #include "core/tensor.h"
 
 namespace eightfold {
@@ -58,7 +59,7 @@ int64_t largest_sum_alive(std::span<const Block> blocks) {
 MemoryPlan plan_memory(std::span<const Block> blocks) {
   std::vector<size_t> order(blocks.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::ranges::sort(order, [&](size_t a, size_t b) {
+  heap_sort(order, [&](size_t a, size_t b) {
     return blocks[a].bytes != blocks[b].bytes ? blocks[a].bytes > blocks[b].bytes : a < b;
   });
 

@@ -1,36 +1,11 @@
-// Audio: mono 16-bit WAV files to samples in -1..1, and the short-time Fourier transform of the denoiser:
+// The short-time Fourier transform of the denoiser:
 // frames of 512 samples, 256 apart, under a square-root Hann window, the signal mirrored by 256 at its start
 //   X[k] = sum_n w[n] x[n] e^(-2 pi i k n / 512),  k = 0..256, as pairs (re, im)
 // and back by overlapping sums: the squared windows of neighbours add to one.
-import { readFileSync } from 'node:fs';
 
 export const kFrame = 512;
 export const kHop = 256;
 export const kBins = kFrame / 2 + 1;
-
-const kFullScale = 32768;
-
-/** Samples of the `data` chunk. */
-export function readWav(file: string): Float32Array {
-  const bytes = readFileSync(file);
-  const text = (at: number) => bytes.toString('latin1', at, at + 4);
-  if (text(0) !== 'RIFF' || text(8) !== 'WAVE') throw new Error(`${file}: not a WAV file`);
-  let form: number[] = [];
-  for (let at = 12; at + 8 <= bytes.length; ) {
-    const [kind, size] = [text(at), bytes.readUInt32LE(at + 4)];
-    const chunk = bytes.subarray(at + 8, at + 8 + size);
-    if (kind === 'fmt ') form = [0, 2, 14].map((field) => chunk.readUInt16LE(field));
-    if (kind === 'data') {
-      if (form.join() !== '1,1,16') throw new Error(`${file}: not mono 16-bit PCM`);
-      return Float32Array.from(
-        { length: chunk.length >> 1 },
-        (_, i) => chunk.readInt16LE(2 * i) / kFullScale,
-      );
-    }
-    at += 8 + size + (size & 1);
-  }
-  throw new Error(`${file}: no data`);
-}
 
 const kTurn = Array.from({ length: kFrame }, (_, i) => (2 * Math.PI * i) / kFrame);
 const kCos = Float64Array.from(kTurn, Math.cos);

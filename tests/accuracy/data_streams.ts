@@ -1,20 +1,24 @@
 // Shared data that is no picture: speech, noisy speech, and tokens. One step of a stream is one sample.
 import { readFileSync } from 'node:fs';
-import { readWav, spectra } from './audio.ts';
+import { readWavFile } from '../../bindings/js/node/wav.ts';
+import { windowCount, windowOf } from '../../bindings/js/stream.ts';
+import { spectra } from './audio.ts';
 import { inData } from './data.ts';
 import type { Samples } from './samples.ts';
 
-const kContext = 64;
-const kStep = 512;
+const kWindow = { dims: [64 + 512], context: 64 };
+
+const mono = (file: string) => readWavFile(file).signal;
+
+/** Thirty seconds at 16 kHz. */
+export const speechSignal = () => mono(inData('speech', 'silero-test-first30s.wav'));
 
 /** Steps of 512 new samples behind the 64 before them, at 16 kHz. */
 export function speechSteps(): Samples {
-  const signal = readWav(inData('speech', 'silero-test-first30s.wav'));
-  const padded = new Float32Array(kContext + signal.length);
-  padded.set(signal, kContext);
+  const signal = speechSignal();
   return {
-    count: Math.floor(signal.length / kStep),
-    at: (i) => padded.slice(i * kStep, (i + 1) * kStep + kContext),
+    count: windowCount(kWindow, signal.length),
+    at: (i) => windowOf(kWindow, signal, i),
   };
 }
 
@@ -27,13 +31,13 @@ export function recordedSpeech(): number[] {
 
 /** Spectra of the noisy recording, frame by frame. */
 export function noisyFrames(): Samples {
-  const frames = spectra(readWav(inData('gtcrn-denoise', 'mix.wav')));
+  const frames = spectra(mono(inData('gtcrn-denoise', 'mix.wav')));
   return { count: frames.length, at: (i) => frames[i]! };
 }
 
 /** What the denoiser's authors made of the same recording. */
 export function denoisedUpstream(): Float32Array {
-  return readWav(inData('gtcrn-denoise', 'enh-upstream.wav'));
+  return mono(inData('gtcrn-denoise', 'enh-upstream.wav'));
 }
 
 /** Sequences of token ids. */

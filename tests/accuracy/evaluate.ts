@@ -1,9 +1,10 @@
 // Feeds samples through a runner in batches and cuts the outputs back into one Answer per sample. A
 // streaming model takes one sample per step, and what it hands back is fed again at the next one.
-
+import { runStream, type Stream, startOf } from '../../bindings/js/stream.ts';
+import type { Feeds as PublicFeeds } from '../../bindings/js/types.ts';
 import { ortWeb, type Runner } from './runners.ts';
 import type { Samples } from './samples.ts';
-import { type Answer, elementCount, type Feeds, floatTensor, stack, unstack } from './tensor.ts';
+import { type Answer, type Feeds, stack, unstack } from './tensor.ts';
 
 /** How a model takes one sample: input name, the dims after the batch axis, samples per run. */
 export interface InputForm {
@@ -15,28 +16,14 @@ export interface InputForm {
   readonly stream?: Stream;
 }
 
-/** What a streaming model takes beside its sample. */
-export interface Stream {
-  /** The same at each step. */
-  readonly fixed: Feeds;
-  /** Caches by the input that takes them: zeros at first, then this output of the step before. */
-  readonly state: Readonly<Record<string, { from: string; dims: readonly number[] }>>;
-}
-
 const kCalibratedSteps = 8;
 
-function startOf({ fixed, state }: Stream): Feeds {
-  const zeros = Object.entries(state).map(([name, { dims }]) => [
-    name,
-    floatTensor(new Float32Array(elementCount(dims)), dims),
-  ]);
-  return { ...fixed, ...Object.fromEntries(zeros) };
-}
+const kStateless: Stream = { fixed: {}, state: {} };
 
 /** Feeds that need no run before them: of a streaming model, each as if it were the first. */
 export function* feedsOf(samples: Samples, form: InputForm): Generator<Feeds> {
   const { input, dims, batch, integers, stream } = form;
-  const beside = stream ? startOf(stream) : {};
+  const beside = startOf(stream ?? kStateless) as Feeds;
   for (let first = 0; first < samples.count; first += batch) {
     const count = Math.min(batch, samples.count - first);
     const floats = stack(
@@ -51,15 +38,13 @@ export function* feedsOf(samples: Samples, form: InputForm): Generator<Feeds> {
 }
 
 /** The feeds as they are run, with what came of them. */
-async function* runs(runner: Runner, samples: Samples, form: InputForm) {
-  const caches = Object.entries(form.stream?.state ?? {});
-  let state: Feeds = {};
-  for (const fresh of feedsOf(samples, form)) {
-    const feeds = { ...fresh, ...state };
-    const outputs = await runner.run(feeds);
-    state = Object.fromEntries(caches.map(([name, { from }]) => [name, outputs[from]!]));
-    yield { feeds, outputs };
-  }
+function runs(runner: Runner, samples: Samples, form: InputForm) {
+  const steps = feedsOf(samples, form) as Generator<PublicFeeds>;
+  const run = (feeds: PublicFeeds) => runner.run(feeds as Feeds) as Promise<PublicFeeds>;
+  return runStream({ run }, form.stream ?? kStateless, steps) as AsyncGenerator<{
+    feeds: Feeds;
+    outputs: Feeds;
+  }>;
 }
 
 /**

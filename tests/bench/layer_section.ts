@@ -1,7 +1,7 @@
 // The section of single layers: every form of our kernels against onnxruntime-web's operators.
-import type { Feeds } from '../accuracy/tensor.ts';
+
+import { kLayers, layerFeeds, layerModel, macs } from '../../web/src/bench/layers.ts';
 import { openOurs, openTheirs } from './engines.ts';
-import { inputOf, kLayers, layerModel, macs } from './layers.ts';
 import { attempt, rate, ratio, type Section, timed } from './section.ts';
 
 export const layers: Section = {
@@ -9,7 +9,7 @@ export const layers: Section = {
   title: 'Layers',
   note: `Chains of one layer in billions of multiply-accumulates a second, and how many times as fast as onnxruntime-web's
 int8 operators (uint8 activations, int8 weights) each of our forms is; the last column is turbo against its float. What
-the forms promise the kernels: tests/bench/layers.ts.`,
+the forms promise the kernels: web/src/bench/layers.ts.`,
   columns: [
     'float',
     'exact8',
@@ -27,12 +27,7 @@ the forms promise the kernels: tests/bench/layers.ts.`,
   names: kLayers.map(({ name }) => name),
   async row(name, rounds) {
     const layer = kLayers.find((each) => each.name === name)!;
-    const { dims, count } = inputOf(layer);
-    const bytes = Uint8Array.from({ length: count }, (_, i) => (i * 37) % 256);
-    const integers: Feeds = { x: { type: 'uint8', dims, data: bytes } };
-    const floats: Feeds = {
-      x: { type: 'float32', dims, data: Float32Array.from(bytes, (b) => b / 128 - 1) },
-    };
+    const { integers, floats } = layerFeeds(layer);
     const models = Object.fromEntries(
       (['float', 'exact8', 'fast8', 'turbo'] as const).map((form) => [
         form,

@@ -1,6 +1,6 @@
 // A section of the bench: a table with one row per subject. Adding a section is adding one to kSections in
 // sections.ts; the page, the terminal and the JSON show what it returns.
-import { measure, type Spread, spread } from '../../bindings/js/cli/rounds.ts';
+import { measure, type Spread, speedup, spread } from '../../bindings/js/cli/rounds.ts';
 import type { OpenEngine } from './engines.ts';
 
 /** What one cell says: milliseconds, 10^9 steps a second, a ratio with its spread, a word, or nothing. */
@@ -71,7 +71,7 @@ export const rate = (times: readonly number[] | undefined, macs: number): Cell =
 export const ratio = (
   theirs: readonly number[] | undefined,
   ours: readonly number[] | undefined,
-): Cell => theirs && ours && { ratio: spread(theirs.map((time, i) => time / ours[i]!)) };
+): Cell => theirs && ours && { ratio: speedup(theirs, ours) };
 
 /** The faster of two engines, by the median. */
 export function faster(

@@ -123,7 +123,9 @@ TEST_CASE("real models go the whole route", "[data]") {
       check_same_bits(routed.quantized, qdq, sample);
       const Graph qoperator = saved_and_loaded(to_qoperator(routed.lowered));
       verify(qoperator);
-      check_same_bits(routed.lowered, qoperator, sample);
+      // A layer that carries LeakyRelu is float nodes between pairs in a file, integers again when
+      // read.
+      check_same_bits(routed.lowered, lower(qoperator), sample);
       // Lowering our own export, as any QDQ file, gives the same integers.
       check_same_bits(routed.lowered, lower(qdq), sample);
     }

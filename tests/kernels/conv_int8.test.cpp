@@ -36,10 +36,10 @@ struct Problem {
   int32_t za;
   std::vector<uint8_t> x, w;  // x [batch, in..., C], w [O, C / groups, taps]
   std::vector<int32_t> bias;
-  std::vector<float> scale;
+  std::vector<float> scale, slopes;
   Int8Output out;
 
-  Problem(const Case& c, bool x_is_signed, bool y_is_signed, bool extreme)
+  Problem(const Case& c, bool x_is_signed, bool y_is_signed, bool extreme, bool has_slopes)
       : groups(c.groups), x_signed(x_is_signed), y_signed(y_is_signed) {
     shape.batch = c.batch;
     shape.in_channels = c.channels;
@@ -57,6 +57,8 @@ struct Problem {
     out.zero_point = y_signed ? 4 : 120;
     out.lo = y_signed ? -100 : 7;
     out.hi = y_signed ? 120 : 250;
+    slopes = test_slopes(c.out_channels);
+    if (has_slopes) out.slopes = slopes.data();
   }
 
   int64_t taps() const { return shape.window.taps(); }
@@ -88,7 +90,8 @@ struct Problem {
       for (int64_t p = 0; p < shape.window.out_size(); ++p) {
         for (int64_t o = 0; o < shape.out_channels; ++o) {
           const int64_t acc = sum(n, p / dx.out / dy.out, p / dx.out % dy.out, p % dx.out, o);
-          const float v = static_cast<float>(acc) * scale[static_cast<size_t>(o)];
+          float v = static_cast<float>(acc) * scale[static_cast<size_t>(o)];
+          if (out.slopes && v < 0) v *= out.slopes[o];
           const double q = std::clamp(std::nearbyint(static_cast<double>(v)) + out.zero_point,
                                       static_cast<double>(out.lo), static_cast<double>(out.hi));
           all.push_back(static_cast<uint8_t>(static_cast<int32_t>(q)));
@@ -159,9 +162,9 @@ template <class Kernel, class Run>
 void check_all(const std::vector<Case>& cases, Run run) {
   for_each_row<Kernel>([&](const KernelRow& row, const Kernel& kernel) {
     for (const Case& c : cases) {
-      for (int bits = 0; bits < 8; ++bits) {
+      for (int bits = 0; bits < 16; ++bits) {
         INFO(row.name << ": " << c.what << ", types " << bits);
-        const Problem problem(c, bits & 1, bits & 2, bits & 4);
+        const Problem problem(c, bits & 1, bits & 2, bits & 4, bits & 8);
         CHECK(run(problem, kernel) == problem.expected());
       }
     }
@@ -204,7 +207,7 @@ TEST_CASE("conv_int8: kernels, strides, dilations, pads, groups, ranks", "[kerne
 TEST_CASE("conv_int8: rows of the kernel read from lines", "[kernels][int8]") {
   std::vector<Case> cases;
   for (const Case& c : kDenseCases) {
-    if (has_lines(Problem(c, false, false, false))) cases.push_back(c);
+    if (has_lines(Problem(c, false, false, false, false))) cases.push_back(c);
   }
   REQUIRE(cases.size() > 5);
   for (int64_t channels : {1, 2, 5, 8}) {  // pieces that end anywhere in a step

@@ -27,7 +27,7 @@ struct Problem {
   int64_t lda, ldc;
   std::vector<uint8_t> a, w;
   std::vector<int32_t> zw, bias;
-  std::vector<float> scale;
+  std::vector<float> scale, slopes;
   Int8Output out;
 
   explicit Problem(const Case& in)
@@ -46,6 +46,8 @@ struct Problem {
     out.lo = c.out == DType::kInt8 ? -128 : 0;
     out.hi = c.out == DType::kInt8 ? 127 : 255;
     if (c.m % 2 == 1) out.lo += 20, out.hi -= 30;  // a fused clamp
+    slopes = test_slopes(c.n);
+    if ((c.m + c.n + c.k) % 2 == 1) out.slopes = slopes.data();
   }
 
   DenseWeights weights() const {
@@ -73,7 +75,8 @@ struct Problem {
     if (c.out == DType::kInt32) return static_cast<double>(sum);
     const float scaled = static_cast<float>(static_cast<int32_t>(sum)) * scale[column];
     if (c.out == DType::kFloat32) return scaled;
-    return std::clamp(std::nearbyint(static_cast<double>(scaled)) + out.zero_point,
+    const float bent = out.slopes && scaled < 0 ? scaled * slopes[column] : scaled;
+    return std::clamp(std::nearbyint(static_cast<double>(bent)) + out.zero_point,
                       static_cast<double>(out.lo), static_cast<double>(out.hi));
   }
 };

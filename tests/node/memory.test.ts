@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { digitSamples, digits } from './support/digits.ts';
-import { eightfold } from './support/eightfold.ts';
+import { eightfold, type Tensor } from './support/eightfold.ts';
+import { onnxModel } from './support/onnx_builder.ts';
+
+const waves = (count: number) => Array.from({ length: count }, (_, i) => Math.sin(i * 12.9898));
 
 const allocated = async () => (await eightfold.memory()).allocatedBytes;
 
@@ -47,6 +50,49 @@ test('repeated runs of a session take no more memory', async () => {
   const mark = await allocated();
   for (let i = 0; i < 50; i++) await session.run(feeds!);
   assert.equal(await allocated(), mark);
+});
+
+test('a stream of 10,000 steps, state fed back, takes no more memory', async () => {
+  const hidden = 4;
+  const state = { dims: [1, 1, hidden] };
+  const model = onnxModel({
+    nodes: [
+      {
+        op: 'LSTM',
+        inputs: ['x', 'w', 'r', '', '', 'h0', 'c0'],
+        outputs: ['y', 'h', 'c'],
+        attributes: { hidden_size: hidden },
+      },
+    ],
+    initializers: {
+      w: { dims: [1, 4 * hidden, hidden], data: waves(4 * hidden * hidden) },
+      r: { dims: [1, 4 * hidden, hidden], data: waves(4 * hidden * hidden).reverse() },
+    },
+    inputs: { x: { dims: [1, 1, hidden] }, h0: state, c0: state },
+    outputs: { y: { dims: [1, 1, 1, hidden] }, h: state, c: state },
+  });
+  const tensor = (data: number[]) =>
+    ({ type: 'float32', dims: [1, 1, hidden], data: Float32Array.from(data) }) as Tensor;
+  const zero = tensor(Array(hidden).fill(0));
+  const x = tensor(waves(hidden));
+  const calibration = [{ x, h0: zero, c0: zero }];
+  const { model: integer } = await eightfold.quantize(model, { calibration });
+  for (const bytes of [model, integer]) {
+    using session = await eightfold.createSession(bytes);
+    let [h0, c0] = [zero, zero];
+    const steps = async (count: number) => {
+      for (let i = 0; i < count; i++) {
+        const { h, c } = await session.run({ x, h0, c0 });
+        [h0, c0] = [h!, c!];
+      }
+    };
+    await steps(100);
+    const [mark, { heapBytes }] = [await allocated(), await eightfold.memory()];
+    await steps(10_000);
+    assert.equal(await allocated(), mark);
+    assert.equal((await eightfold.memory()).heapBytes, heapBytes);
+    assert.ok((h0.data as Float32Array).some((value) => value !== 0));
+  }
 });
 
 test('calibration needs the same memory for 200 samples as for 20', async () => {

@@ -1,6 +1,6 @@
 // The main job in a real browser: the bundled example, its report, a drawn digit, the network cut, other options.
 import assert from 'node:assert/strict';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Page } from 'playwright-core';
@@ -12,6 +12,7 @@ import {
   openStage,
   runExample,
   type Stage,
+  savedFile,
   type Visit,
 } from './support/browser.ts';
 
@@ -33,14 +34,6 @@ async function visit(
   } finally {
     await visitor.close();
   }
-}
-
-async function savedFile(page: Page, label: string): Promise<{ name: string; bytes: Buffer }> {
-  const [download] = await Promise.all([
-    page.waitForEvent('download'),
-    page.getByRole('link', { name: label }).click(),
-  ]);
-  return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
 }
 
 interface SavedReport extends Report {
@@ -168,5 +161,35 @@ test('a layer kept float is float in the next run; the keyboard is enough', asyn
     const first = () => page.locator('#layer-table tbody tr').first().innerText();
     const [worst] = [await first(), await sort.click()];
     assert.notEqual(worst, await first());
+  });
+});
+
+test('the mode auto says what it chose for each layer', async () => {
+  await visit({}, async ({ page }) => {
+    await page.selectOption('[name=mode]', 'auto');
+    assert.equal(await page.locator('#backend').isVisible(), false);
+    const words = async (budget: string) => {
+      await page.fill('[name=accuracyBudget]', budget);
+      await runExample(page);
+      return page.locator('#layer-table .kind').allInnerTexts();
+    };
+    const generous = await words('100');
+    assert.ok(generous.includes('turbo') && !generous.includes('exact8'), `${generous}`);
+    assert.match(await page.locator('#auto').innerText(), /turbo kernels for every layer/);
+    await page.getByText('The same from a shell').click();
+    assert.match(await page.locator('#command').innerText(), /--mode auto --accuracy-budget 100/);
+    const strict = await words('0');
+    const { bytes } = await savedFile(page, 'Report as JSON');
+    const { exact, layers } = JSON.parse(bytes.toString()) as Report;
+    assert.ok(exact!.length > 0);
+    layers.forEach(({ node, int8, macs }, i) => {
+      const chosen = exact!.includes(node) ? 'exact8' : 'turbo';
+      assert.equal(strict[i], int8 && macs ? chosen : int8 ? 'int8' : 'float', node);
+    });
+    await keepShot(page, 'auto');
+    await page.selectOption('[name=mode]', 'static');
+    await page.click('#run');
+    await finished(page);
+    assert.equal(await page.locator('#auto').count(), 0);
   });
 });

@@ -31,6 +31,14 @@ inline ActivationRange whole_range(bool is_signed, int32_t zero_point) {
   return {true, is_signed, zero_point, is_signed ? -128 : 0, is_signed ? 127 : 255};
 }
 
+// Slopes of either sign, below 1 and above, with what vectors may read behind them.
+inline std::vector<float> test_slopes(int64_t channels) {
+  std::vector<float> slopes;
+  for (int64_t i = 0; i < channels; ++i) slopes.push_back(static_cast<float>(i * 37 % 11 - 3) / 4);
+  slopes.resize(slopes.size() + kSlopePadding);
+  return slopes;
+}
+
 // Bytes from a fixed sequence; `extreme` draws only the ends of the ranges of uint8 and int8.
 inline std::vector<uint8_t> test_bytes(size_t count, uint32_t seed, bool extreme = false) {
   std::mt19937 random(seed);

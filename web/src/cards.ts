@@ -2,6 +2,7 @@
 import { h } from './dom.ts';
 import { bytes, count, decibels, level, milliseconds, percent } from './format.ts';
 import type { Outcome } from './job.ts';
+import { kThreshold, type StreamScore } from './stream_score.ts';
 
 interface Card {
   id: string;
@@ -9,6 +10,24 @@ interface Card {
   value: string;
   note: string;
   level?: 'good' | 'fair' | 'bad';
+}
+
+function heardCards({ windows, meanError, agreement }: StreamScore): Card[] {
+  return [
+    {
+      id: 'agreement',
+      label: 'Same decision as float',
+      value: percent(agreement),
+      note: `on ${windows} windows, at probability ${kThreshold}`,
+      level: agreement >= 0.99 ? 'good' : agreement >= 0.95 ? 'fair' : 'bad',
+    },
+    {
+      id: 'error',
+      label: 'Mean probability error',
+      value: meanError.toFixed(4),
+      note: 'between float and int8',
+    },
+  ];
 }
 
 /** The same best class, or for outputs that are no class scores the largest error. */
@@ -39,12 +58,13 @@ function accuracyCard({ agreement }: Outcome): Card | undefined {
   };
 }
 
-function latencyCard({ latency }: Outcome): Card {
+function latencyCard({ latency, heard }: Outcome): Card {
   const gain = latency.float / latency.int8;
-  const runs = latency.rows > 1 ? `in runs of ${latency.rows}` : 'one at a time';
+  const runs =
+    latency.rows > 1 ? `in runs of ${latency.rows}` : 'one at a time, way to the worker included';
   return {
     id: 'latency',
-    label: 'Time per sample, int8',
+    label: heard ? 'Time per window, int8' : 'Time per sample, int8',
     value: milliseconds(latency.int8),
     note: `float ${milliseconds(latency.float)}: ${gain.toFixed(2)} x the speed, ${runs}`,
   };
@@ -77,8 +97,9 @@ function cardsOf(outcome: Outcome): Card[] {
       note: 'signal to quantization noise',
       level: level(worst),
     },
-    agreementCard(outcome),
-    accuracyCard(outcome),
+    ...(outcome.heard
+      ? heardCards(outcome.heard)
+      : [agreementCard(outcome), accuracyCard(outcome)]),
     latencyCard(outcome),
   ];
   return cards.filter((card) => card !== undefined);

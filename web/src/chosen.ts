@@ -1,5 +1,6 @@
 // What the user has chosen so far: a model, samples to calibrate with, samples to check on. Files are read and
 // understood here, completely or not at all: a bad file leaves what was chosen before.
+import { audioStreamOf } from '../../bindings/js/stream.ts';
 import type { ModelInfo, ValueInfo } from '../../bindings/js/types.ts';
 import { type ArraySamples, readArrays } from './arrays.ts';
 import type { Core } from './core.ts';
@@ -24,9 +25,10 @@ export interface Chosen {
   arrayFiles: readonly File[];
   arrays: readonly ArraySamples[];
   images: readonly File[];
+  recordings: readonly File[];
 }
 
-export const kNothing: Chosen = { arrayFiles: [], arrays: [], images: [] };
+export const kNothing: Chosen = { arrayFiles: [], arrays: [], images: [], recordings: [] };
 
 const contentOf = async (file: File) => new Uint8Array(await file.arrayBuffer());
 
@@ -49,14 +51,16 @@ export function imageInput({ inputs }: ModelInfo): [ValueInfo, ImageForm] | unde
 export async function choose(core: Core, old: Chosen, delivery: Delivery): Promise<Chosen> {
   const { model: file, data = [] } = delivery;
   const model = file ? await readModel(core, file, data) : old.model;
-  const fresh = delivery.arrays.length + delivery.images.length > 0;
-  const { images, arrays: arrayFiles } = fresh
-    ? delivery
-    : { images: old.images, arrays: old.arrayFiles };
-  if (images.length && arrayFiles.length)
+  const fresh = delivery.arrays.length + delivery.images.length + delivery.recordings.length > 0;
+  const {
+    images,
+    arrays: arrayFiles,
+    recordings,
+  } = fresh ? delivery : { ...old, arrays: old.arrayFiles };
+  if ([images, arrayFiles, recordings].filter(({ length }) => length > 0).length > 1)
     throw new PageError(
       'invalid_input',
-      'images and .npz arrays do not mix',
+      'images, .npz arrays and recordings do not mix',
       'Give one kind of samples.',
     );
   if (images.length && model && !imageInput(model.info))
@@ -65,9 +69,15 @@ export async function choose(core: Core, old: Chosen, delivery: Delivery): Promi
       'this model does not take one image',
       'Give an .npz whose arrays are named as the model inputs.',
     );
+  if (recordings.length && model && !audioStreamOf(model.info))
+    throw new PageError(
+      'invalid_input',
+      'this model does not take a recording',
+      'It needs a float input of one signal, such as [1, 512]; give other models an .npz.',
+    );
   const arrays: ArraySamples[] = [];
   if (model) for (const file of arrayFiles) arrays.push(await readArrays(file, model.info));
-  return { model, arrayFiles, arrays, images };
+  return { model, arrayFiles, arrays, images, recordings };
 }
 
 export type SampleChoice = Pick<Task, 'calibration' | 'check' | 'data' | 'form'>;
@@ -91,7 +101,9 @@ function shape({ name, type, dims }: ValueInfo): string {
   return `${name}: ${type} [${dims?.map((dim) => dim ?? '?').join(', ') ?? '...'}]`;
 }
 
-function sampleFact({ arrays, arrayFiles, images }: Chosen): string {
+function sampleFact({ arrays, arrayFiles, images, recordings }: Chosen): string {
+  const [heard, checked] = recordings.map(({ name }) => name);
+  if (heard) return checked ? `${heard}; to check on: ${checked}` : heard;
   if (images.length) return `${images.length} image${images.length > 1 ? 's' : ''}`;
   if (!arrays.length) return arrayFiles.map(({ name }) => name).join(', ') || 'none yet';
   const texts = arrays.map(({ name, set }) => `${set.length} in ${name}`);

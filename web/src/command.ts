@@ -19,6 +19,10 @@ function imageParts(form: ImageForm): Part[] {
   ];
 }
 
+/** Recordings are the affair of an example program. */
+export const speechLine = ({ name, data }: Pick<Job, 'name' | 'data'>): string =>
+  `node examples/speech/run.mjs ${quoted(name)} ${quoted(data)}`;
+
 export interface Job {
   /** File name of the model. */
   name: string;
@@ -28,13 +32,19 @@ export interface Job {
   options: Omit<QuantizeOptions, 'calibration'>;
 }
 
+function backendPart({ mode, accuracyBudget, backend }: Job['options']): string {
+  return mode === 'auto'
+    ? `--mode auto --accuracy-budget ${accuracyBudget}`
+    : `--backend ${backend}`;
+}
+
 export function commandLine({ name, data, form, options }: Job): string {
-  const { format, backend, observer, perTensor, activations, samples, exclude = [] } = options;
+  const { format, observer, perTensor, activations, samples, exclude = [] } = options;
   const parts: Part[] = [
     `npx eightfold quantize ${quoted(name)} -o ${quoted(name.replace(/(\.onnx)?$/i, '-int8.onnx'))}`,
     `--calibration ${quoted(data)}`,
     ...(form ? imageParts(form) : []),
-    `--format ${format} --backend ${backend} --observer ${observer}`,
+    `--format ${format} ${backendPart(options)} --observer ${observer}`,
     perTensor && '--per-tensor',
     activations && `--activations ${activations}`,
     samples !== undefined && `--samples ${samples}`,

@@ -8,20 +8,30 @@ export interface Delivery {
   data?: File[];
   arrays: File[];
   images: File[];
+  recordings: File[];
 }
 
 const kData = /\.(data|onnx_data|bin|weights?)$/i;
 const kImages = /\.(png|jpe?g|webp|gif|bmp|avif)$/i;
+const kRecordings = /\.(wav|mp3|ogg|oga|opus|flac|m4a|aac)$/i;
 
-function kindOf({ name, type }: File): 'model' | 'data' | 'arrays' | 'images' | undefined {
+type Kind = keyof Delivery;
+
+function kindOf({ name, type }: File): Kind | undefined {
   if (/\.onnx$/i.test(name)) return 'model';
   if (/\.npz$/i.test(name)) return 'arrays';
   if (kData.test(name)) return 'data';
+  if (type.startsWith('audio/') || kRecordings.test(name)) return 'recordings';
   return type.startsWith('image/') || kImages.test(name) ? 'images' : undefined;
 }
 
 function sortFiles(files: readonly File[]): Delivery {
-  const delivery = { data: [] as File[], arrays: [] as File[], images: [] as File[] };
+  const delivery: Required<Omit<Delivery, 'model'>> = {
+    data: [],
+    arrays: [],
+    images: [],
+    recordings: [],
+  };
   let model: File | undefined;
   for (const file of files) {
     const kind = kindOf(file);
@@ -31,7 +41,7 @@ function sortFiles(files: readonly File[]): Delivery {
       throw new PageError(
         'unknown_file',
         `${file.name} is neither a model, nor samples`,
-        'Give an .onnx model, and images or .npz arrays.',
+        'Give an .onnx model, and images, .npz arrays or a recording.',
       );
   }
   return { model, ...delivery };

@@ -7,6 +7,9 @@ import { type Agreement, agreement, type Latency, latency } from './measure.ts';
 import type { Watch } from './progress.ts';
 import { type SampleSet, sampleSet } from './samples.ts';
 import { openSessions, type Sessions } from './sessions.ts';
+import { listen } from './stream_run.ts';
+import { streamScore } from './stream_score.ts';
+import type { StreamOutcome, StreamTask } from './stream_task.ts';
 
 export interface Task {
   name: string;
@@ -19,6 +22,8 @@ export interface Task {
   /** Where the samples come from, as a file name. */
   data: string;
   form?: ImageForm | undefined;
+  /** Of recordings. */
+  stream?: StreamTask | undefined;
   options: Omit<QuantizeOptions, 'calibration' | 'signal' | 'onProgress'>;
 }
 
@@ -26,6 +31,7 @@ export interface Outcome extends Pick<QuantizeResult, 'model' | 'report'>, Task 
   sessions: Sessions;
   latency: Latency;
   agreement: Agreement | undefined;
+  heard: StreamOutcome | undefined;
 }
 
 const kPasses = ['calibrate', 'correct'];
@@ -54,6 +60,12 @@ async function quantize(core: Core, task: Task, watch: Watch): Promise<QuantizeR
   }
 }
 
+/** Int8 over the recording, against what float said about it. */
+async function hear({ int8 }: Sessions, task: StreamTask, watch: Watch): Promise<StreamOutcome> {
+  const heard = await listen(int8, task.recording, { ...watch, stream: task.stream });
+  return { int8: heard, ...streamScore(task.float, heard) };
+}
+
 export async function runTask(
   core: Core,
   task: Task,
@@ -66,7 +78,8 @@ export async function runTask(
   try {
     const measured = {
       latency: await latency(sessions, task, signal),
-      agreement: await agreement(sessions, task.check, watch),
+      agreement: task.stream ? undefined : await agreement(sessions, task.check, watch),
+      heard: task.stream && (await hear(sessions, task.stream, watch)),
     };
     return { ...task, model, report, ...measured, sessions };
   } catch (error) {

@@ -10,9 +10,12 @@ type Key = number | string;
 interface Column {
   title: string;
   kind?: string;
-  key(layer: LayerReport, index: number): Key;
-  cell(layer: LayerReport): (Node | string)[];
+  key(layer: LayerReport, index: number, runsAs: RunsAs): Key;
+  cell(layer: LayerReport, runsAs: RunsAs): (Node | string)[];
 }
+
+/** What a layer runs as, in a word. */
+type RunsAs = (layer: LayerReport) => string;
 
 /** Layers that were not compared come last, exact ones first, when sorted by SQNR downwards. */
 function sqnrKey({ sqnr }: LayerReport): number {
@@ -29,9 +32,9 @@ const kColumns: readonly Column[] = [
   { title: 'Operator', key: ({ opType }) => opType, cell: ({ opType }) => [opType] },
   {
     title: 'Runs as',
-    key: ({ int8 }) => Number(int8),
-    cell: ({ int8 }) => [
-      h('span', { class: int8 ? 'kind' : 'kind float' }, int8 ? 'int8' : 'float'),
+    key: (layer, _, runsAs) => runsAs(layer),
+    cell: (layer, runsAs) => [
+      h('span', { class: layer.int8 ? 'kind' : 'kind float' }, runsAs(layer)),
     ],
   },
   {
@@ -46,6 +49,7 @@ const kColumns: readonly Column[] = [
 
 export interface LayerTable {
   layers: readonly LayerReport[];
+  runsAs: RunsAs;
   excluded(layer: LayerReport): boolean;
   onExclude(layer: LayerReport, exclude: boolean): void;
 }
@@ -67,7 +71,11 @@ function lastCell(layer: LayerReport, { excluded, onExclude }: LayerTable): HTML
 
 function row(layer: LayerReport, table: LayerTable): HTMLElement {
   const cells = kColumns.map(({ kind, cell }, column) =>
-    h(column ? 'td' : 'th', { class: kind, scope: column ? undefined : 'row' }, ...cell(layer)),
+    h(
+      column ? 'td' : 'th',
+      { class: kind, scope: column ? undefined : 'row' },
+      ...cell(layer, table.runsAs),
+    ),
   );
   return h('tr', { 'data-node': layer.node }, ...cells, lastCell(layer, table));
 }
@@ -84,7 +92,7 @@ function sorter(table: LayerTable, body: HTMLElement, heads: HTMLElement[]) {
     heads[column]!.setAttribute('aria-sort', upward ? 'ascending' : 'descending');
     const keyed = table.layers.map((layer, index) => ({
       layer,
-      key: kColumns[column]!.key(layer, index),
+      key: kColumns[column]!.key(layer, index, table.runsAs),
     }));
     keyed.sort((a, b) => (upward ? 1 : -1) * compare(a.key, b.key));
     body.replaceChildren(...keyed.map(({ layer }) => row(layer, table)));

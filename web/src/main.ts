@@ -1,4 +1,6 @@
 // The page's course: load the core and the example, take files, run the job, show the report and the trial.
+import { startBench } from './bench/client.ts';
+import { type BenchPanel, connectBench } from './bench_panel.ts';
 import { type Chosen, choose, imageInput, kNothing, sampleSets, showChosen } from './chosen.ts';
 import { type Core, startCore } from './core.ts';
 import { byId, show } from './dom.ts';
@@ -14,36 +16,43 @@ import {
   setExcluded,
   showImageForm,
   suggestOps,
+  watchMode,
 } from './options_form.ts';
 import { clearProblem, isAbort, showProblem } from './problem.ts';
-import { setBusy, setStatus, showProgress } from './progress.ts';
+import { setBusy, setStatus, showProgress, type Watch } from './progress.ts';
 import { showReport } from './report_view.ts';
-import { showTrial } from './trial.ts';
+import { showStreamForm, watchStreamForm } from './stream_form.ts';
+import { streamSets } from './stream_task.ts';
+import { hideTrial, showTrial } from './trial.ts';
 
 let chosen: Chosen = kNothing;
 let outcome: Outcome | undefined;
 let running: { control: AbortController; done: Promise<void> } | undefined;
+let bench: BenchPanel | undefined;
 let deliveries: Promise<unknown> = Promise.resolve();
 
 /** What is missing before the job can start. */
 function missing(): string {
   if (!chosen.model) return 'Add a model.';
-  const samples = chosen.arrays.length + chosen.images.length;
-  return samples ? '' : 'Add samples: images, or an .npz of arrays named as the inputs.';
+  const samples = chosen.arrays.length + chosen.images.length + chosen.recordings.length;
+  return samples
+    ? ''
+    : 'Add samples: images, a recording, or an .npz of arrays named as the inputs.';
 }
 
 /** A new model makes the old report and the old exclusions void. */
 function forgetOutcome(): void {
   show(byId('report'), false);
-  show(byId('try'), false);
+  hideTrial();
   outcome?.sessions.release();
   outcome = undefined;
 }
 
-function showForms({ model, images }: Chosen): void {
+function showForms({ model, images, recordings }: Chosen): void {
   if (!model) return;
   suggestOps(model.info);
   showImageForm(images.length ? imageInput(model.info)?.[1] : undefined);
+  showStreamForm(recordings.length ? model.info : undefined);
 }
 
 /** Cancels what runs and waits until it has ended. */
@@ -72,9 +81,12 @@ async function take(core: Core, delivery: Delivery): Promise<boolean> {
   return true;
 }
 
-function currentTask(): Task | undefined {
-  const { model } = chosen;
-  const sets = sampleSets(chosen, readImageForm);
+async function currentTask(core: Core, watch: Watch): Promise<Task | undefined> {
+  const { model, recordings } = chosen;
+  const sets =
+    model && recordings.length
+      ? await streamSets(core, model, recordings, watch)
+      : sampleSets(chosen, readImageForm);
   return model && sets && { ...model, ...sets, options: readOptions() };
 }
 
@@ -94,10 +106,12 @@ async function runOnce(core: Core, signal: AbortSignal): Promise<void> {
   clearProblem();
   setStatus('');
   setBusy(true);
+  bench?.enable(false);
   try {
-    const task = currentTask();
+    const watch = { signal, onProgress: showProgress };
+    const task = await currentTask(core, watch);
     if (!task) return;
-    const fresh = await runTask(core, task, { signal, onProgress: showProgress });
+    const fresh = await runTask(core, task, watch);
     outcome?.sessions.release();
     outcome = fresh;
     setStatus('Done.');
@@ -108,11 +122,14 @@ async function runOnce(core: Core, signal: AbortSignal): Promise<void> {
     if (!isAbort(error)) showProblem(error);
   } finally {
     setBusy(false);
+    bench?.enable(true);
     byId('run').textContent = outcome ? 'Quantize again' : 'Quantize';
   }
 }
 
 async function quantize(core: Core): Promise<void> {
+  if (running) return;
+  await bench?.stop();
   if (running) return;
   const control = new AbortController();
   const done = runOnce(core, control.signal);
@@ -131,6 +148,8 @@ function deliver(core: Core, delivery: Delivery): Promise<boolean> {
 
 function connect(core: Core, example: Example): void {
   fillLists(core);
+  watchMode();
+  watchStreamForm(() => chosen.model?.info);
   watchFiles((delivery) => void deliver(core, delivery), showProblem);
   byId('options').addEventListener('submit', (event) => {
     event.preventDefault();
@@ -138,9 +157,18 @@ function connect(core: Core, example: Example): void {
   });
   byId('cancel').addEventListener('click', () => running?.control.abort());
   byId('example').addEventListener('click', async () => {
-    if (await deliver(core, { ...example, images: [] })) await quantize(core);
+    if (await deliver(core, { ...example, images: [], recordings: [] })) await quantize(core);
   });
   for (const id of ['files', 'example']) byId<HTMLButtonElement>(id).disabled = false;
+}
+
+/** The page is of use without its benchmark. */
+async function startBenchmark(): Promise<void> {
+  try {
+    bench = connectBench(await startBench(), () => outcome);
+  } catch (error) {
+    byId('bench-status').textContent = error instanceof Error ? error.message : String(error);
+  }
 }
 
 function setReady(state: 'ready' | 'failed', text: string): void {
@@ -151,7 +179,7 @@ function setReady(state: 'ready' | 'failed', text: string): void {
 
 async function start(): Promise<void> {
   try {
-    const [core, example] = await Promise.all([startCore(), fetchExample()]);
+    const [core, example] = await Promise.all([startCore(), fetchExample(), startBenchmark()]);
     connect(core, example);
     setReady('ready', 'ready, works offline');
     byId('ready').title = core.build;

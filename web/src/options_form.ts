@@ -34,6 +34,20 @@ export function fillLists(lists: {
   fill('backend', lists.backends);
 }
 
+/** The mode `auto` chooses among backends itself, and has a budget instead. */
+function showMode(): void {
+  const isAuto = field('mode').value === 'auto';
+  field('backend').disabled = isAuto;
+  field('accuracyBudget').disabled = !isAuto;
+  show(byId('budget'), isAuto);
+  show(byId('backend'), !isAuto);
+}
+
+export function watchMode(): void {
+  field('mode').addEventListener('change', showMode);
+  showMode();
+}
+
 /** Op types of the model as suggestions for what to keep float. */
 export function suggestOps({ ops }: ModelInfo): void {
   const types = Object.keys(ops).map((name) => name.slice(name.lastIndexOf(':') + 1));
@@ -61,13 +75,19 @@ export function clearExcluded(): void {
   field('exclude').value = '';
 }
 
+function backendOptions(): Pick<QuantizeOptions, 'backend' | 'mode' | 'accuracyBudget'> {
+  if (field('mode').value === 'auto')
+    return { mode: 'auto', accuracyBudget: Number(field('accuracyBudget').value) };
+  return { backend: field('backend').value };
+}
+
 export function readOptions(): Omit<QuantizeOptions, 'calibration'> {
   const samples = field('samples').value;
   const activations = field('activations').value as Activations | '';
   return {
     format: field('format').value as Format,
     observer: field('observer').value,
-    backend: field('backend').value,
+    ...backendOptions(),
     perTensor: field('weights').value === 'tensor',
     ...(activations && { activations }),
     exclude: excludedNames(),

@@ -13,6 +13,8 @@ const kPhases: Record<Step['phase'], string> = {
   compare: 'Comparing',
   export: 'Writing',
   measure: 'Measuring',
+  decode: 'Decoding',
+  listen: 'Listening, window',
 };
 
 export function setStatus(text: string): void {
@@ -20,7 +22,9 @@ export function setStatus(text: string): void {
 }
 
 /** The package's phases, and the page's own. */
-export type Step = Omit<Progress, 'phase'> & { phase: Progress['phase'] | 'measure' };
+export type Step = Omit<Progress, 'phase'> & {
+  phase: Progress['phase'] | 'measure' | 'decode' | 'listen';
+};
 
 export interface Watch {
   signal: AbortSignal;

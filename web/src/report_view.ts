@@ -1,7 +1,8 @@
 // The report: cards, outputs, layers, remarks, and the two files to download.
 import type { Report } from '../../bindings/js/types.ts';
+import { autoLine, runsAs } from './auto_view.ts';
 import { cardItems } from './cards.ts';
-import { commandLine } from './command.ts';
+import { commandLine, speechLine } from './command.ts';
 import { byId, h, show } from './dom.ts';
 import { decibels, percent } from './format.ts';
 import type { Outcome } from './job.ts';
@@ -53,8 +54,14 @@ function download(label: string, name: string, file: Blob): HTMLElement {
   return h('a', { class: 'button', href, download: name }, label);
 }
 
-function reportFile({ name, options, report, latency, agreement }: Outcome): string {
-  const measured = { latencyMs: latency, agreement };
+function heardOf({ stream, heard }: Outcome) {
+  if (!stream || !heard) return undefined;
+  return { ...heard, float: Array.from(stream.float), int8: Array.from(heard.int8) };
+}
+
+function reportFile(outcome: Outcome): string {
+  const { name, options, report, latency, agreement } = outcome;
+  const measured = { latencyMs: latency, agreement, stream: heardOf(outcome) };
   return `${JSON.stringify({ model: name, options, ...report, measured }, null, 2)}\n`;
 }
 
@@ -68,13 +75,15 @@ function downloads(outcome: Outcome): HTMLElement[] {
   ];
 }
 
-export function showReport(outcome: Outcome, choices: Omit<LayerTable, 'layers'>): void {
+export function showReport(outcome: Outcome, choices: Omit<LayerTable, 'layers' | 'runsAs'>): void {
   const { report } = outcome;
   byId('cards').replaceChildren(...cardItems(outcome));
   byId('outputs').replaceChildren(outputTable(report));
-  byId('layers').replaceChildren(layerTable({ layers: report.layers, ...choices }));
+  const layers = layerTable({ layers: report.layers, runsAs: runsAs(report), ...choices });
+  const chosen = autoLine(outcome);
+  byId('layers').replaceChildren(...(chosen ? [h('p', { id: 'auto' }, chosen)] : []), layers);
   byId('remarks').replaceChildren(remarkTable(report));
-  byId('command').textContent = commandLine(outcome);
+  byId('command').textContent = outcome.stream ? speechLine(outcome) : commandLine(outcome);
   byId('downloads').replaceChildren(...downloads(outcome));
   show(byId('report'), true);
 }

@@ -9,8 +9,14 @@ import { type ClassNames, outputView } from './outputs.ts';
 import { drawTensor } from './picture.ts';
 import { showProblem } from './problem.ts';
 import type { SampleSet } from './samples.ts';
+import type { StreamOutcome, StreamTask } from './stream_task.ts';
+import { type WaveView, waveView } from './wave_view.ts';
 
 const kMostOutputs = 4;
+const kTitles = {
+  input: '4. Float against int8, on one input',
+  recording: '4. Float against int8, over the recording',
+};
 
 /** Runs both models on feeds and shows the outputs in `target`; the newest feeds win. */
 function runner(outcome: Outcome, target: HTMLElement, className: ClassNames) {
@@ -127,7 +133,30 @@ function drawable(inputs: readonly ValueInfo[]): boolean {
   return inputs.length === 1 && inputs[0]!.dims?.slice(1).join() === `1,${kSide},${kSide}`;
 }
 
+let shown: WaveView | undefined;
+
+function showWave(task: StreamTask, heard: StreamOutcome): void {
+  shown = waveView(task, heard);
+  byId('try-body').replaceChildren(h('div', { class: 'wave' }, ...shown.elements));
+  show(byId('try'), true);
+  shown.draw();
+}
+
+/** Hides the trial; a player in it falls silent. */
+export function hideTrial(): void {
+  shown?.close();
+  shown = undefined;
+  show(byId('try'), false);
+}
+
 export function showTrial(outcome: Outcome, className: ClassNames = String): void {
+  hideTrial();
+  const { stream, heard } = outcome;
+  byId('try-title').textContent = kTitles[heard ? 'recording' : 'input'];
+  if (stream && heard) {
+    showWave(stream, heard);
+    return;
+  }
   const { inputs } = outcome.info;
   const parts = drawable(inputs)
     ? digitTrial(outcome, inputs[0]!)

@@ -10,7 +10,7 @@ import type { Feeds } from '../types.ts';
 import { openOnnxRuntimeWeb } from './onnxruntime_web.ts';
 import { type ImageFlags, imageFormOf } from './options.ts';
 import { randomFeeds } from './random_feeds.ts';
-import { type Engine, measure, type Spread, spread } from './rounds.ts';
+import { type Engine, measure, type Spread, speedup, spread } from './rounds.ts';
 import { print, printJson, table } from './text.ts';
 
 interface Flags extends ImageFlags {
@@ -63,7 +63,7 @@ export async function bench(path: string, flags: Flags): Promise<void> {
   const times = await measure(engines, flags.rounds);
   const spreads = times.map(spread);
   const [ours, theirs] = times as [number[], number[]?];
-  const ratio = theirs ? spread(theirs.map((time, i) => time / ours[i]!)) : undefined;
+  const ratio = theirs && speedup(theirs, ours);
   const names = engines.map(({ name }) => name);
   session.delete();
   if (!flags.json) return print(describe(names, spreads, ratio));

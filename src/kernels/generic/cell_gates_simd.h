@@ -3,37 +3,19 @@
 #pragma once
 
 #include "kernels/generic/cell_gates.h"
-#include "kernels/simd.h"
+#include "kernels/generic/place_vector.h"
 
 namespace eightfold::generic {
 
-// q(v, place) of recurrent_int8.h. The clamp comes before the conversion; NaN gives lo.
+// Places and factors are splat where they are used: callers hold a copy of the parameters, which no
+// store in their loops can change, so that compilers do it before them.
 inline v128_t place_vector(v128_t value, const CellPlace& place) {
-  const v128_t lo = wasm_f32x4_splat(static_cast<float>(place.lo - place.zero));
-  const v128_t hi = wasm_f32x4_splat(static_cast<float>(place.hi - place.zero));
-  const v128_t inside = wasm_f32x4_pmin(hi, wasm_f32x4_pmax(lo, wasm_f32x4_nearest(value)));
-  return wasm_i32x4_add(wasm_i32x4_trunc_sat_f32x4(inside), wasm_i32x4_splat(place.zero));
-}
-
-inline v128_t centred(v128_t q, int32_t zero) {
-  return wasm_f32x4_convert_i32x4(wasm_i32x4_sub(q, wasm_i32x4_splat(zero)));
-}
-
-inline v128_t look_up(const uint16_t* table, v128_t at) {
-  return wasm_i32x4_make(
-      table[wasm_i32x4_extract_lane(at, 0)], table[wasm_i32x4_extract_lane(at, 1)],
-      table[wasm_i32x4_extract_lane(at, 2)], table[wasm_i32x4_extract_lane(at, 3)]);
-}
-inline v128_t look_up(const float* table, v128_t at) {
-  return wasm_f32x4_make(
-      table[wasm_i32x4_extract_lane(at, 0)], table[wasm_i32x4_extract_lane(at, 1)],
-      table[wasm_i32x4_extract_lane(at, 2)], table[wasm_i32x4_extract_lane(at, 3)]);
+  return PlaceVectors(place).quantized(value);
 }
 
 // `x` and `h`: the terms of a column, in steps of the linear output.
 inline v128_t index_vector(const CellGates& gates, v128_t x, v128_t h) {
-  const v128_t l = place_vector(wasm_f32x4_add(x, h), gates.linear);
-  return wasm_i32x4_sub(l, wasm_i32x4_splat(gates.linear.lo));
+  return PlaceVectors(gates.linear).index(wasm_f32x4_add(x, h));
 }
 
 inline v128_t scaled_sums(const int32_t* sums, const float* scale) {

@@ -78,21 +78,27 @@ inline void load_int16_simd(const Int8Input& input, int64_t offset, int64_t n, u
                   : load_int16<false>(input, offset, n, row);
 }
 
-// How a row of NV accumulator vectors becomes output; n <= 4 * NV columns are wanted.
+// How a row of NV accumulator vectors becomes output; n columns are left from the first of them on.
 template <bool is_signed>
 struct ByteSink {
   RoundVectors round;
   v128_t high;
+  const float* slopes_end;
   static constexpr size_t kBytes = 1;
-  explicit ByteSink(const Int8Output& out)
-      : round(out.zero_point, out.lo), high(splat_byte(out.hi)) {}
+  explicit ByteSink(const DenseTile& tile)
+      : round(tile.out.zero_point, tile.out.lo),
+        high(splat_byte(tile.out.hi)),
+        slopes_end(tile.out.slopes ? tile.out.slopes + tile.n : nullptr) {}
   template <int NV>
   void store(const v128_t (&acc)[NV], const uint8_t* scale, uint8_t* to, int64_t n) const {
     v128_t q[4];
-    for (int j = 0; j < 4; ++j) {
-      q[j] = j < NV ? requantize_vector(acc[j % NV], wasm_v128_load(scale + 16 * (j % NV)), round)
-                    : q[j % NV];
+    for (int j = 0; j < NV; ++j) {
+      const v128_t factor = wasm_v128_load(scale + 16 * j);
+      q[j] = slopes_end
+                 ? requantize_vector(acc[j], factor, wasm_v128_load(slopes_end - n + 4 * j), round)
+                 : requantize_vector(acc[j], factor, round);
     }
+    for (int j = NV; j < 4; ++j) q[j] = q[j - NV];
     const v128_t bytes =
         min_bytes<is_signed>(narrow_bytes<is_signed>(q[0], q[1], q[2], q[3]), high);
     if (NV == 4 && n >= 16) {
@@ -108,7 +114,7 @@ struct ByteSink {
 template <bool is_float>
 struct WordSink {
   static constexpr size_t kBytes = 4;
-  explicit WordSink(const Int8Output&) {}
+  explicit WordSink(const DenseTile&) {}
   template <int NV>
   void store(const v128_t (&acc)[NV], const uint8_t* scale, uint8_t* to, int64_t n) const {
     for (int j = 0; j < NV && 4 * j < n; ++j) {
@@ -175,7 +181,7 @@ void dot16_rows(const DenseTile& tile, const Sink& sink, const uint8_t* block, i
 
 template <class Sink>
 void dot16_run_as(const DenseTile& tile) {
-  const Sink sink(tile.out);
+  const Sink sink(tile);
   const uint8_t* block = tile.packed;
   for (int64_t n = 0; n < tile.n; n += 16) {
     const int64_t columns = dot16_block_columns(tile.n - n);

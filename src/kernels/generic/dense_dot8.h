@@ -1,12 +1,16 @@
-// Dense int8 product on bytes: the relaxed dot product of WebAssembly, in three exact forms.
+// Dense int8 product on bytes: the relaxed dot product of WebAssembly, in four exact forms.
 //
 //   kFused   acc += dot4(w, a)                                 engines whose 32-bit dot is exact
 //   kPairs   acc += widen(dot2(w, a))                          sums of pairs fit in 16 bits
 //   kQuads   acc += widen(dot2(w, a) + dot2(w', a'))           sums of two pairs fit
+//   kSigns   acc += widen(dot2(a < 0 ? ~w : w, |a|)) + below   always, where bytes are read
+//   unsigned
 //
-// Rows hold the activations as bytes a = x + offset, where the offset makes them unsigned (or, for
-// kFused on engines that read signed bytes, signed); bias - (zero point + offset) * sum(w) takes it
-// off again. Packed weights: blocks of 16 columns (the last one 8 when at most 8 are left), each
+// Rows hold the activations as bytes a = x + offset, where the offset makes them unsigned (signed
+// for kSigns, and for kFused on engines that read signed bytes); bias - (zero point + offset) *
+// sum(w) takes it off again. For kSigns ~w * |a| = w * a - |a|: `below`, the sum of |a| over all a
+// < 0, is one number for a row, and pairs lie in [-32768, 32512]. Packed weights: blocks of 16
+// columns (the last one 8 when at most 8 are left), each
 //   [bias i32 x NR][scale f32 x NR][per four k: 4 columns x 4 k of one vector, NR / 4 vectors]
 // `Dot` is the engine: dot2(w, a) -> i16x8, dot4(w, a, acc) -> i32x4, lowering() -> DotClass.
 #pragma once
@@ -19,7 +23,7 @@
 
 namespace eightfold::generic {
 
-enum class Dot8 : uint8_t { kFused, kPairs, kQuads };
+enum class Dot8 : uint8_t { kFused, kPairs, kQuads, kSigns };
 
 // Groups of four k in one step.
 template <Dot8 form>
@@ -53,7 +57,8 @@ size_t dot8_packed_bytes(int64_t k, int64_t n) {
 // What is added to an activation before it is stored as a byte.
 template <Dot8 form, class Dot>
 int32_t dot8_offset(bool is_signed) {
-  const bool to_unsigned = form != Dot8::kFused || reads_unsigned(Dot::lowering());
+  const bool to_unsigned =
+      form == Dot8::kFused ? reads_unsigned(Dot::lowering()) : form != Dot8::kSigns;
   if (to_unsigned == !is_signed) return 0;
   return to_unsigned ? 128 : -128;
 }
@@ -96,6 +101,10 @@ bool dot8_fits(const DenseWeights& weights) {
     if (dot_class == DotClass::kSaturating) return false;
     // -128 * -128 twice is the one pair that wraps.
     return dot8_weights_between(weights, dot_class == DotClass::kSigned16 ? -127 : -128, 127);
+  }
+  if (form == Dot8::kSigns) {
+    return range.one_row && reads_unsigned(dot_class) && weights.pieces == 0 &&
+           dot8_weights_between(weights, -128, 127);
   }
   const int64_t largest = range.hi + dot8_offset<form, Dot>(range.is_signed);
   // Bytes without their top bit are the same number either way.
@@ -163,14 +172,35 @@ bool dot8_in_place(const Int8Input& input, int64_t k) {
   return dot8_offset<form, Dot>(input.is_signed) == 0 && k == dot8_padded<form>(k);
 }
 
+// Ones where a < 0, and where it is 0, which adds nothing: compilers make a shift of a < 0, which
+// engines on x86 have no instruction for.
+inline v128_t dot8_mask(v128_t a) { return wasm_i8x16_lt(a, splat_byte(1)); }
+
+// `below` of a row.
+inline int32_t dot8_below(const uint8_t* row, int64_t n) {
+  v128_t sums = wasm_i32x4_splat(0);
+  const auto add = [&](v128_t a) {
+    const v128_t below = wasm_v128_and(wasm_i8x16_abs(a), dot8_mask(a));
+    sums = wasm_i32x4_add(
+        sums, wasm_u32x4_extadd_pairwise_u16x8(wasm_u16x8_extadd_pairwise_u8x16(below)));
+  };
+  int64_t k = 0;
+  for (; k + 16 <= n; k += 16) add(wasm_v128_load(row + k));
+  for (; k < n; k += 4) add(wasm_v128_load32_zero(row + k));
+  return wasm_i32x4_extract_lane(sums, 0) + wasm_i32x4_extract_lane(sums, 1) +
+         wasm_i32x4_extract_lane(sums, 2) + wasm_i32x4_extract_lane(sums, 3);
+}
+
 template <Dot8 form, class Dot, int NV>
 inline void dot8_step(v128_t (&acc)[NV], const v128_t (&w)[kDot8Groups<form>][NV],
                       const v128_t (&a)[kDot8Groups<form>], v128_t ones) {
+  const v128_t below = dot8_mask(a[0]), size = wasm_i8x16_abs(a[0]);
   for (int j = 0; j < NV; ++j) {
     if constexpr (form == Dot8::kFused) {
       acc[j] = Dot::dot4(w[0][j], a[0], acc[j]);
     } else {
-      v128_t sums = Dot::dot2(w[0][j], a[0]);
+      const bool signs = form == Dot8::kSigns;
+      v128_t sums = Dot::dot2(signs ? wasm_v128_xor(w[0][j], below) : w[0][j], signs ? size : a[0]);
       if constexpr (form == Dot8::kQuads) sums = wasm_i16x8_add(sums, Dot::dot2(w[1][j], a[1]));
       acc[j] = wasm_i32x4_add(acc[j], wasm_i32x4_dot_i16x8(sums, ones));
     }
@@ -181,7 +211,7 @@ inline void dot8_step(v128_t (&acc)[NV], const v128_t (&w)[kDot8Groups<form>][NV
 // vectors. The k loop is left rolled, as in dense_dot16.h.
 template <Dot8 form, class Dot, int MR, int NV, class Sink>
 inline void dot8_tile(const DenseTile& tile, const Sink& sink, const uint8_t* block, int vectors,
-                      int vector, int64_t m, int64_t n) {
+                      int vector, int64_t m, int64_t n, [[maybe_unused]] int32_t below = 0) {
   constexpr int kGroups = kDot8Groups<form>;
   const uint8_t* row[MR];
   v128_t acc[MR][NV];
@@ -189,7 +219,11 @@ inline void dot8_tile(const DenseTile& tile, const Sink& sink, const uint8_t* bl
   const uint8_t* scale = bias + 16 * vectors;
   for (int i = 0; i < MR; ++i) {
     row[i] = tile.rows + static_cast<size_t>(m + i) * tile.stride;
-    for (int j = 0; j < NV; ++j) acc[i][j] = wasm_v128_load(bias + 16 * j);
+    for (int j = 0; j < NV; ++j) {
+      acc[i][j] = wasm_v128_load(bias + 16 * j);
+      if (form != Dot8::kSigns) continue;
+      acc[i][j] = wasm_i32x4_add(acc[i][j], wasm_i32x4_splat(below));
+    }
   }
   const v128_t ones = wasm_i16x8_splat(1);
   const uint8_t* w = scale + 16 * vectors;
@@ -234,9 +268,26 @@ void dot8_rows(const DenseTile& tile, const Sink& sink, const uint8_t* block, in
   for (; m < tile.m; ++m) dot8_tile<form, Dot, 1, NV>(tile, sink, block, vectors, vector, m, n);
 }
 
+// kSigns: a row against all columns, then the next.
+template <Dot8 form, class Dot, class Sink>
+void dot8_row_by_row(const DenseTile& tile, const Sink& sink) {
+  for (int64_t m = 0; m < tile.m; ++m) {
+    const int32_t below =
+        dot8_below(tile.rows + static_cast<size_t>(m) * tile.stride, dot8_padded<form>(tile.k));
+    const uint8_t* block = tile.packed;
+    for (int64_t n = 0; n < tile.n; n += 16) {
+      const int64_t columns = dot16_block_columns(tile.n - n);
+      columns == 8 ? dot8_tile<form, Dot, 1, 2>(tile, sink, block, 2, 0, m, n, below)
+                   : dot8_tile<form, Dot, 1, 4>(tile, sink, block, 4, 0, m, n, below);
+      block += dot8_block_bytes<form>(tile.k, columns);
+    }
+  }
+}
+
 template <Dot8 form, class Dot, class Sink>
 void dot8_run_as(const DenseTile& tile) {
-  const Sink sink(tile.out);
+  const Sink sink(tile);
+  if constexpr (form == Dot8::kSigns) return dot8_row_by_row<form, Dot>(tile, sink);
   const uint8_t* block = tile.packed;
   for (int64_t n = 0; n < tile.n; n += 16) {
     const int64_t columns = dot16_block_columns(tile.n - n);

@@ -56,7 +56,7 @@ inline void dense_scalar_run(const DenseTile& tile) {
         const int16_t* piece = row + static_cast<size_t>(p) * tile.piece_step / sizeof(int16_t);
         for (int64_t k = 0; k < tile.k; ++k) acc = add_product(acc, piece[k], column[k]);
       }
-      store_sum(acc, scale[n], tile.out, m * tile.ldc + n);
+      store_sum(acc, scale[n], tile.out, m * tile.ldc + n, n);
     }
   }
 }

@@ -220,12 +220,14 @@ struct DepthwiseSink {
   v128_t high;
   size_t pixel_bytes;
 
-  v128_t bytes(const v128_t (&acc)[4], v128_t scale) const {
-    return min_bytes<is_signed>(narrow_bytes<is_signed>(requantize_vector(acc[0], scale, round),
-                                                        requantize_vector(acc[1], scale, round),
-                                                        requantize_vector(acc[2], scale, round),
-                                                        requantize_vector(acc[3], scale, round)),
-                                high);
+  // slopes: of these channels, or null.
+  v128_t bytes(const v128_t (&acc)[4], v128_t scale, const float* slopes) const {
+    v128_t q[4];
+    for (int i = 0; i < 4; ++i) {
+      q[i] = slopes ? requantize_vector(acc[i], scale, wasm_v128_load(slopes), round)
+                    : requantize_vector(acc[i], scale, round);
+    }
+    return min_bytes<is_signed>(narrow_bytes<is_signed>(q[0], q[1], q[2], q[3]), high);
   }
   void store4(v128_t z, uint8_t* to) const {
     wasm_v128_store32_lane(to, z, 0);
@@ -242,6 +244,7 @@ struct DepthwiseGroup {
   int32_t zero_point;
   int64_t channels, out_width;
   uint8_t* out;
+  const float* slopes;
 };
 
 // Four channels from 4 * quad on; fewer than four only when there are fewer than 16 channels.
@@ -256,6 +259,7 @@ inline void depthwise_quad(const Steps& steps, const DepthwiseSink<is_signed>& s
       wasm_i32x4_mul(wasm_v128_load(header + 128), wasm_i32x4_splat(group.zero_point));
   const v128_t bias = wasm_i32x4_sub(wasm_v128_load(header), zeros);
   uint8_t* out = group.out + 4 * quad;
+  const float* slopes = group.slopes ? group.slopes + 4 * quad : nullptr;
   const int64_t wanted = std::min<int64_t>(4, group.channels - 4 * quad);
   v128_t acc[4];
   int64_t x = 0;
@@ -263,12 +267,13 @@ inline void depthwise_quad(const Steps& steps, const DepthwiseSink<is_signed>& s
     for (; x < group.out_width; x += 4) {
       x = std::min(x, group.out_width - 4);  // the last four overlap the ones before
       depthwise_sums<Form, 4>(steps, line + static_cast<size_t>(x) * steps.pixel, w, bias, acc);
-      sink.store4(sink.bytes(acc, scale), out + static_cast<size_t>(x) * sink.pixel_bytes);
+      sink.store4(sink.bytes(acc, scale, slopes), out + static_cast<size_t>(x) * sink.pixel_bytes);
     }
   }
   for (; x < group.out_width; ++x) {
     depthwise_sums<Form, 1>(steps, line + static_cast<size_t>(x) * steps.pixel, w, bias, acc);
-    store_bytes(out + static_cast<size_t>(x) * sink.pixel_bytes, sink.bytes(acc, scale), wanted);
+    store_bytes(out + static_cast<size_t>(x) * sink.pixel_bytes, sink.bytes(acc, scale, slopes),
+                wanted);
   }
 }
 
@@ -317,7 +322,8 @@ void depthwise_row(const DepthwiseRow& call) {
     quads(steps, sink,
           {call.scratch, call.packed + static_cast<size_t>(g) * group_bytes,
            call.zero_point + Form::offset(call.is_signed),
-           std::min(kDepthwiseGroup, call.channels - start), width.out, out + start});
+           std::min(kDepthwiseGroup, call.channels - start), width.out, out + start,
+           call.out.slopes ? call.out.slopes + start : nullptr});
   }
 }
 

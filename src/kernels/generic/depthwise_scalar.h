@@ -47,7 +47,7 @@ inline void depthwise_scalar_run(const DepthwiseRow& row) {
           acc = add_product(acc, a, taps[(r * w.kernel + t) * row.channels + c]);
         }
       }
-      store_sum(acc, scale[c], row.out, x * row.channels + c);
+      store_sum(acc, scale[c], row.out, x * row.channels + c, c);
     }
   }
 }

@@ -1,6 +1,7 @@
 // The one rounding of the int8 kernels, scalar: the definition all other forms are tested against.
 //
-//   requantize(acc) = clamp(round_half_even(float(acc) * scale) + zero_point, lo, hi)
+//   requantize(acc) = clamp(round_half_even(v) + zero_point, lo, hi),  v = float(acc) * scale
+// and v * slope in place of v where v is negative and the output has slopes.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +19,13 @@ inline int32_t round_to_range(float value, int32_t zero_point, int32_t lo, int32
   return static_cast<int32_t>(rounded) + zero_point;
 }
 
-inline int32_t requantize(int32_t acc, float scale, const Int8Output& out) {
-  return round_to_range(static_cast<float>(acc) * scale, out.zero_point, out.lo, out.hi);
+inline int32_t requantize(int32_t acc, float scale, const Int8Output& out, float slope = 1.0f) {
+  const float value = static_cast<float>(acc) * scale;
+  return round_to_range(value < 0.0f ? value * slope : value, out.zero_point, out.lo, out.hi);
 }
 
 // Writes element i of an output of any of the four dtypes.
-inline void store_sum(int32_t acc, float scale, const Int8Output& out, int64_t i) {
+inline void store_sum(int32_t acc, float scale, const Int8Output& out, int64_t i, int64_t channel) {
   switch (out.dtype) {
     case DType::kInt32: static_cast<int32_t*>(out.data)[i] = acc; return;
     case DType::kFloat32:
@@ -31,7 +33,8 @@ inline void store_sum(int32_t acc, float scale, const Int8Output& out, int64_t i
       return;
     default:
       // The low byte is the answer for uint8 and int8 alike.
-      static_cast<uint8_t*>(out.data)[i] = static_cast<uint8_t>(requantize(acc, scale, out));
+      static_cast<uint8_t*>(out.data)[i] = static_cast<uint8_t>(
+          requantize(acc, scale, out, out.slopes ? out.slopes[channel] : 1.0f));
   }
 }
 

@@ -35,6 +35,14 @@ inline v128_t requantize_vector(v128_t acc, v128_t scale, const RoundVectors& r)
   return round_vector(wasm_f32x4_mul(wasm_f32x4_convert_i32x4(acc), scale), r);
 }
 
+// With v * slope in place of a negative v = acc * scale; one of the two terms is 0.
+inline v128_t requantize_vector(v128_t acc, v128_t scale, v128_t slope, const RoundVectors& r) {
+  const v128_t value = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(acc), scale);
+  const v128_t zero = wasm_f32x4_splat(0.0f);
+  const v128_t below = wasm_f32x4_mul(wasm_f32x4_pmin(zero, value), slope);
+  return round_vector(wasm_f32x4_add(wasm_f32x4_pmax(zero, value), below), r);
+}
+
 // Sixteen 32-bit results to bytes, saturating.
 template <bool is_signed>
 v128_t narrow_bytes(v128_t a, v128_t b, v128_t c, v128_t d) {

@@ -7,6 +7,7 @@ namespace eightfold {
 
 const DenseInt8 dense_fused_relaxed = generic::kDenseDot8<generic::Dot8::kFused, EngineDot>;
 const DenseInt8 dense_quads_relaxed = generic::kDenseDot8<generic::Dot8::kQuads, EngineDot>;
+const DenseInt8 dense_signs_relaxed = generic::kDenseDot8<generic::Dot8::kSigns, EngineDot>;
 const DenseInt8 dense_pairs_relaxed = generic::kDenseDot8<generic::Dot8::kPairs, EngineDot>;
 
 const DepthwiseInt8 depthwise_fused_relaxed =

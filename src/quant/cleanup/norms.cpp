@@ -5,6 +5,7 @@
 // Source: ONNX LayerNormalization, opset 17; RMSNormalization, opset 23.
 #include <algorithm>
 
+#include "core/heap_sort.h"
 #include "ir/constant.h"
 #include "ops/op.h"
 #include "quant/cleanup/composite.h"
@@ -26,7 +27,7 @@ int64_t trailing_axes(const Graph& graph, const Node* mean) {
   if (graph.opset() >= kMeanAxesAreInput) axes = constant_ints(graph, mean->input(1));
   if (!axes || axes->empty()) return 0;
   for (int64_t& axis : *axes) axis += axis < 0 ? rank : 0;
-  std::ranges::sort(*axes);
+  heap_sort(*axes);
   const auto count = static_cast<int64_t>(axes->size());
   for (int64_t i = 0; i < count; ++i) {
     if ((*axes)[static_cast<size_t>(i)] != rank - count + i) return 0;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "core/heap_sort.h"
 #include "ir/constant.h"
 #include "quant/fusers/fuser.h"
 
@@ -25,7 +26,7 @@ std::optional<std::vector<int64_t>> axes_of(const Graph& graph, const Node& mean
     if (given != nullptr) axes.assign(given->data<int64_t>().begin(), given->data<int64_t>().end());
   }
   for (int64_t& axis : axes) axis += axis < 0 ? rank : 0;
-  std::ranges::sort(axes);
+  heap_sort(axes);
   return axes;
 }
 

@@ -1,6 +1,7 @@
 // Opens the built page in the system's Chromium, served with the strict Content-Security-Policy. Whatever the page
 // complains about (console, uncaught errors, CSP violations, failed requests) is collected and must be nothing.
 import { existsSync, mkdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
@@ -43,7 +44,7 @@ function listen(page: Page, complaints: string[]): void {
 }
 
 /** The browser and the server, shared by the tests of one file. */
-export async function openStage(options: { isolated?: boolean } = {}): Promise<Stage> {
+export async function openStage(options: Parameters<typeof serve>[1] = {}): Promise<Stage> {
   if (!existsSync(join(kDist, 'index.html'))) throw new Error('no web/dist: run `npm run build`');
   const server = await serve(kDist, options);
   const executablePath = process.env.EIGHTFOLD_CHROMIUM || '/usr/bin/chromium';
@@ -89,6 +90,18 @@ export async function finished(page: Page): Promise<void> {
   });
   const problem = page.locator('#problem');
   if (await problem.isVisible()) throw new Error(await problem.innerText());
+}
+
+/** The file behind a download link. */
+export async function savedFile(
+  page: Page,
+  label: string,
+): Promise<{ name: string; bytes: Buffer }> {
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('link', { name: label }).click(),
+  ]);
+  return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
 }
 
 /** Puts one file on the page as a drop would. */

@@ -4,7 +4,7 @@
 //   exact8   any weights, any activations
 //   fast8    any two weights of a pair sum to 128 at most
 //   turbo    activations in 0..127 (a Clip after each layer), any four weights of a group sum to 258 at most
-import { type NodeSpec, onnxModel, type TensorSpec } from '../node/support/onnx_builder.ts';
+import { type NodeSpec, onnxModel, type TensorSpec } from './onnx_builder.ts';
 
 export type Form = 'float' | 'exact8' | 'fast8' | 'turbo';
 
@@ -90,10 +90,18 @@ export function macs({ shapes }: Layer): number {
 const dimsOf = (shape: Shape, channels: number, size: number) =>
   shape.kernel === 0 ? [size, channels] : [1, channels, size, size];
 
-export function inputOf({ shapes }: Layer): { dims: number[]; count: number } {
-  const first = shapes[0]!;
-  const dims = dimsOf(first, first.in, first.size);
-  return { dims, count: dims.reduce((a, b) => a * b, 1) };
+const inputDims = ({ shapes: [first] }: Layer) => dimsOf(first!, first!.in, first!.size);
+
+/** One input, for the integer forms and for the float one. */
+export function layerFeeds(layer: Layer) {
+  const dims = inputDims(layer);
+  const length = dims.reduce((a, b) => a * b, 1);
+  const bytes = Uint8Array.from({ length }, (_, i) => (i * 37) % 256);
+  const data = Float32Array.from(bytes, (b) => b / 128 - 1);
+  return {
+    integers: { x: { type: 'uint8' as const, dims, data: bytes } },
+    floats: { x: { type: 'float32' as const, dims, data } },
+  };
 }
 
 function weightDims(shape: Shape): number[] {
@@ -107,7 +115,7 @@ const kWeightLimit = { float: 127, exact8: 127, fast8: 64, turbo: 64 } as const;
 export function layerModel(layer: Layer, form: Form): Uint8Array {
   const nodes: NodeSpec[] = [];
   const initializers: Record<string, TensorSpec> = {};
-  const { dims } = inputOf(layer);
+  const dims = inputDims(layer);
   const scalar = (name: string, spec: Omit<TensorSpec, 'dims'>) => {
     initializers[name] = { ...spec, dims: [] };
     return name;
