@@ -1,6 +1,6 @@
 // Statically quantized LSTMs, GRUs and RNNs in files: onnxruntime-web runs the float layer between pairs,
 // our Session the integer cell that the file's metadata describe; both stay near the float model. A dynamic
-// LSTM is the same bits in both.
+// LSTM is the same bits in both, other dynamic layers are float there.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as ort from 'onnxruntime-web';
@@ -134,6 +134,20 @@ for (const direction of ['forward', 'bidirectional'] as const) {
         }
       });
     }
+  }
+
+  for (const layer of kLayers.slice(1)) {
+    const name = `${layer.op}${layer.attributes ? ' (linear before reset)' : ''}, ${direction}`;
+    test(`a dynamic ${name}, is the float op with 8-bit weights there`, async () => {
+      const float = model(layer, direction);
+      const { model: file } = await quantized(float, { mode: 'dynamic' });
+      const [want, ours, theirs] = [await there(float), await here(file), await there(file)];
+      for (const output of layer.states) {
+        assert.ok(decibels(ours[output]!, want[output]!) > 25, `${output}: ours against float`);
+        assert.ok(decibels(theirs[output]!, want[output]!) > 25, `${output}: theirs against float`);
+        assert.notDeepEqual(ours[output]!.data, theirs[output]!.data, 'ours is not dynamic');
+      }
+    });
   }
 
   test(`a dynamic LSTM, ${direction}, has the bits of onnxruntime-web`, async () => {
