@@ -1,8 +1,6 @@
 // Texts of the error list and the composition of what().
 #include "core/error.h"
 
-#include <utility>
-
 namespace eightfold {
 
 std::string_view error_code_name(ErrorCode code) {
@@ -25,8 +23,8 @@ std::string_view error_code_meaning(ErrorCode code) {
   return {};
 }
 
-Error::Error(ErrorCode code, std::string message, std::string hint)
-    : code_(code), message_(std::move(message)), hint_(std::move(hint)) {
+Error::Error(ErrorCode code, std::string_view message, std::string_view hint)
+    : code_(code), message_(message), hint_(hint) {
   compose();
 }
 
@@ -39,9 +37,9 @@ Error Error::at(std::string_view node, std::string_view op_type) const {
   return placed;
 }
 
-Error Error::with_hint(std::string hint) const {
+Error Error::with_hint(std::string_view hint) const {
   Error hinted = *this;
-  hinted.hint_ = std::move(hint);
+  hinted.hint_ = hint;
   hinted.compose();
   return hinted;
 }

@@ -44,11 +44,12 @@ std::string_view error_code_meaning(ErrorCode code);
 
 class Error : public std::exception {
  public:
-  Error(ErrorCode code, std::string message, std::string hint = {});
+  // Views, so that the many places that throw build no strings of what is written in the source.
+  Error(ErrorCode code, std::string_view message, std::string_view hint = {});
 
   // Returns the error with the place filled in, unless it already names one.
   Error at(std::string_view node, std::string_view op_type) const;
-  Error with_hint(std::string hint) const;
+  Error with_hint(std::string_view hint) const;
 
   const char* what() const noexcept override { return what_.c_str(); }
   ErrorCode code() const { return code_; }

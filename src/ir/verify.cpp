@@ -48,8 +48,8 @@ class Verifier {
   }
 
  private:
-  [[noreturn]] void fail(std::string message, NodeId node = kNone) const {
-    const Error error(ErrorCode::kInvalidGraph, std::move(message));
+  [[noreturn]] void fail(std::string_view message, NodeId node = kNone) const {
+    const Error error(ErrorCode::kInvalidGraph, message);
     if (node == kNone) throw error;
     throw error.at(display_name(graph_, node), graph_.node(node).op_type);
   }

@@ -7,8 +7,8 @@ namespace eightfold {
 
 using protozero::pbf_wire_type;
 
-void throw_damaged(std::string what) {
-  throw Error(ErrorCode::kInvalidModel, std::move(what),
+void throw_damaged(std::string_view what) {
+  throw Error(ErrorCode::kInvalidModel, what,
               "the file is damaged or incomplete; download or export it again");
 }
 

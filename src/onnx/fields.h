@@ -44,6 +44,6 @@ class Fields {
 };
 
 // The Error for a damaged file.
-[[noreturn]] void throw_damaged(std::string what);
+[[noreturn]] void throw_damaged(std::string_view what);
 
 }  // namespace eightfold

@@ -6,8 +6,9 @@
 namespace eightfold {
 namespace {
 
-[[noreturn]] void refuse(const Node& node, ErrorCode code, std::string message, std::string hint) {
-  throw Error(code, std::move(message), std::move(hint)).at(node.name, node.op_type);
+[[noreturn]] void refuse(const Node& node, ErrorCode code, std::string_view message,
+                         std::string_view hint) {
+  throw Error(code, message, hint).at(node.name, node.op_type);
 }
 
 }  // namespace
@@ -55,20 +56,20 @@ void InferContext::set_output(size_t i, DType dtype, std::span<const int64_t> sh
   set_output(i, dtype, std::optional<Dims>(to_dims(shape)));
 }
 
-void InferContext::fail(ErrorCode code, std::string message, std::string hint) const {
-  refuse(node, code, std::move(message), std::move(hint));
+void InferContext::fail(ErrorCode code, std::string_view message, std::string_view hint) const {
+  refuse(node, code, message, hint);
 }
 
-void PackContext::fail(ErrorCode code, std::string message, std::string hint) const {
-  refuse(node, code, std::move(message), std::move(hint));
+void PackContext::fail(ErrorCode code, std::string_view message, std::string_view hint) const {
+  refuse(node, code, message, hint);
 }
 
-void PlanContext::fail(ErrorCode code, std::string message, std::string hint) const {
-  refuse(node, code, std::move(message), std::move(hint));
+void PlanContext::fail(ErrorCode code, std::string_view message, std::string_view hint) const {
+  refuse(node, code, message, hint);
 }
 
-void RunContext::fail(ErrorCode code, std::string message, std::string hint) const {
-  refuse(node, code, std::move(message), std::move(hint));
+void RunContext::fail(ErrorCode code, std::string_view message, std::string_view hint) const {
+  refuse(node, code, message, hint);
 }
 
 }  // namespace eightfold

@@ -26,9 +26,7 @@ struct Equation {
   std::optional<std::string> result;
 };
 
-[[noreturn]] void refuse(ErrorCode code, std::string message) {
-  throw Error(code, std::move(message));
-}
+[[noreturn]] void refuse(ErrorCode code, std::string_view message) { throw Error(code, message); }
 
 Equation parse(const Node& node) {
   std::string text;

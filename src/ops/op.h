@@ -66,7 +66,8 @@ class InferContext {
   void set_output(size_t i, DType dtype, std::span<const int64_t> shape);
   std::vector<ValueType> take_outputs() { return std::move(outputs_); }
 
-  [[noreturn]] void fail(ErrorCode code, std::string message, std::string hint = {}) const;
+  [[noreturn]] void fail(ErrorCode code, std::string_view message,
+                         std::string_view hint = {}) const;
 
  private:
   std::vector<ValueType> inputs_;
@@ -102,7 +103,8 @@ struct PackContext {
   std::span<const ValueType> input_types;
   std::span<const ByteRange> input_ranges = {};  // one per input, or none: not known
   const Tensor* constant(size_t i) const { return i < constants.size() ? constants[i] : nullptr; }
-  [[noreturn]] void fail(ErrorCode code, std::string message, std::string hint = {}) const;
+  [[noreturn]] void fail(ErrorCode code, std::string_view message,
+                         std::string_view hint = {}) const;
 };
 
 struct PlanContext {
@@ -115,7 +117,8 @@ struct PlanContext {
   size_t scratch_bytes = 0;  // set by plan: bytes run needs, kAlignment-aligned
   const Tensor* constant(size_t i) const { return i < constants.size() ? constants[i] : nullptr; }
   bool has_input(size_t i) const { return i < inputs.size() && inputs[i].present(); }
-  [[noreturn]] void fail(ErrorCode code, std::string message, std::string hint = {}) const;
+  [[noreturn]] void fail(ErrorCode code, std::string_view message,
+                         std::string_view hint = {}) const;
 };
 
 // Supplied by the runtime.
@@ -160,7 +163,8 @@ struct RunContext {
   const T& plan_as() const {
     return *static_cast<const T*>(plan);
   }
-  [[noreturn]] void fail(ErrorCode code, std::string message, std::string hint = {}) const;
+  [[noreturn]] void fail(ErrorCode code, std::string_view message,
+                         std::string_view hint = {}) const;
 };
 
 // --------------------------------------------------------------- the row

@@ -77,8 +77,8 @@ ResizeSpec resize_spec(const Node& node, int64_t opset) {
 std::vector<ResizeAxis> resize_axes(const Node& node, std::span<const int64_t> input,
                                     std::span<const float> scales, std::span<const int64_t> sizes,
                                     std::span<const float> roi) {
-  const auto fail = [&](std::string message) {
-    return Error(ErrorCode::kInvalidShape, std::move(message)).at(node.name, node.op_type);
+  const auto fail = [&](std::string_view message) {
+    return Error(ErrorCode::kInvalidShape, message).at(node.name, node.op_type);
   };
   std::vector<ResizeAxis> axes;
   for (int64_t dim : input) axes.push_back({dim, dim});

@@ -80,9 +80,8 @@ ValueId UpgradeSite::insert_before(std::string_view role, Node node,
   return output;
 }
 
-void UpgradeSite::refuse(std::string why) const {
-  throw Error(ErrorCode::kUnsupportedModel, std::move(why),
-              "export the model again with opset 13 or newer")
+void UpgradeSite::refuse(std::string_view why) const {
+  throw Error(ErrorCode::kUnsupportedModel, why, "export the model again with opset 13 or newer")
       .at(display_name(graph, id), node().op_type);
 }
 

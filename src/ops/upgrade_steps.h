@@ -35,7 +35,7 @@ struct UpgradeSite {
   bool drop(std::string_view attribute) const;
   // Inserts a node of one output before this one; returns the output.
   ValueId insert_before(std::string_view role, Node node, std::vector<ValueId> inputs) const;
-  [[noreturn]] void refuse(std::string why) const;
+  [[noreturn]] void refuse(std::string_view why) const;
 };
 
 inline constexpr std::string_view kEveryOp = "*";

@@ -10,8 +10,8 @@
 namespace eightfold {
 namespace {
 
-[[noreturn]] void refuse(const std::string& what, std::string hint = {}) {
-  throw Error(ErrorCode::kInvalidConfig, "a pattern graph " + what, std::move(hint));
+[[noreturn]] void refuse(const std::string& what, std::string_view hint = {}) {
+  throw Error(ErrorCode::kInvalidConfig, "a pattern graph " + what, hint);
 }
 
 struct Edge {

@@ -35,11 +35,11 @@ std::vector<Fuser> all_fusers() {
 }
 
 [[noreturn]] void refuse_name(const BackendPatternConfig& config, const std::string& what,
-                              const std::string& name, std::string hint) {
+                              const std::string& name, std::string_view hint) {
   throw Error(ErrorCode::kInvalidConfig,
               "the pattern " + to_text(config.pattern()) + " names the " + what + " '" + name +
                   "', and there is none of this name",
-              std::move(hint));
+              hint);
 }
 
 // A pattern that is fused, with the functions that do it.

@@ -34,8 +34,9 @@ constexpr std::array kObservers{
     Row{"PlaceholderObserver", Scope::kAny, make<PlaceholderObserver>},
 };
 
-[[noreturn]] void refuse(const ObserverSpec& spec, const std::string& what, std::string hint = {}) {
-  throw Error(ErrorCode::kInvalidConfig, spec.observer + ": " + what, std::move(hint));
+[[noreturn]] void refuse(const ObserverSpec& spec, const std::string& what,
+                         std::string_view hint = {}) {
+  throw Error(ErrorCode::kInvalidConfig, spec.observer + ": " + what, hint);
 }
 
 const Row& find_row(const ObserverSpec& spec) {

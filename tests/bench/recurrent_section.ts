@@ -1,4 +1,4 @@
-// The section of LSTMs: float, dynamic and static, each against onnxruntime-web; and what a call costs.
+// The section of LSTMs and GRUs: float, dynamic and static, each against onnxruntime-web; and what a call costs.
 import type { Feeds } from '../accuracy/tensor.ts';
 import { eightfold, type Feeds as PublicFeeds } from '../node/support/eightfold.ts';
 import { onnxModel } from '../node/support/onnx_builder.ts';
@@ -7,6 +7,7 @@ import { attempt, milliseconds, ratio, type Section, timed } from './section.ts'
 
 interface Shape {
   name: string;
+  op?: 'GRU';
   steps: number;
   input: number;
   hidden: number;
@@ -16,6 +17,7 @@ const kShapes: readonly Shape[] = [
   { name: '32 steps, 128 -> 128', steps: 32, input: 128, hidden: 128 },
   { name: '1 step, 128 -> 128 (silero)', steps: 1, input: 128, hidden: 128 },
   { name: '28 steps, 28 -> 20 (mnist)', steps: 28, input: 28, hidden: 20 },
+  { name: 'GRU, 32 steps, 128 -> 128', op: 'GRU', steps: 32, input: 128, hidden: 128 },
   { name: '1 step, 4 -> 4 (the call alone)', steps: 1, input: 4, hidden: 4 },
 ];
 
@@ -23,8 +25,8 @@ const kShapes: readonly Shape[] = [
 const waves = (count: number, seed: number) =>
   Array.from({ length: count }, (_, i) => Math.sin(i * 12.9898 + seed * 78.233));
 
-function lstm({ steps, input, hidden }: Shape): Uint8Array {
-  const gates = 4 * hidden;
+function recurrentModel({ op, steps, input, hidden }: Shape): Uint8Array {
+  const gates = (op ? 3 : 4) * hidden;
   const scale = 1 / Math.sqrt(hidden);
   const weight = (dims: number[], seed: number) => {
     const data = waves(
@@ -36,8 +38,8 @@ function lstm({ steps, input, hidden }: Shape): Uint8Array {
   return onnxModel({
     nodes: [
       {
-        op: 'LSTM',
-        name: 'lstm',
+        op: op ?? 'LSTM',
+        name: 'layer',
         inputs: ['x', 'w', 'r', 'b'],
         outputs: ['y'],
         attributes: { hidden_size: hidden },
@@ -55,8 +57,8 @@ function lstm({ steps, input, hidden }: Shape): Uint8Array {
 
 export const recurrent: Section = {
   key: 'recurrent',
-  title: 'LSTM',
-  note: `One run of an LSTM, batch 1: float, dynamic (DynamicQuantizeLSTM) and static (the integer cell); static against
+  title: 'Recurrent layers',
+  note: `One run of an LSTM, or a GRU, batch 1: float, dynamic (DynamicQuantizeLSTM) and static (the integer cell); static against
 onnxruntime-web's float LSTM and its DynamicQuantizeLSTM. The smallest is what a call costs, stream or not: its
 sums take less than a microsecond.`,
   columns: [
@@ -74,20 +76,24 @@ sums take less than a microsecond.`,
   names: kShapes.map(({ name }) => name),
   async row(name, rounds) {
     const shape = kShapes.find((each) => each.name === name)!;
-    const model = lstm(shape);
+    const model = recurrentModel(shape);
     const dims = [shape.steps, 1, shape.input];
     const data = Float32Array.from(waves(shape.steps * shape.input, 4));
     const feeds: Feeds = { x: { type: 'float32', dims, data } };
     const calibration = [feeds as PublicFeeds];
-    const dynamic = (await eightfold.quantize(model, { calibration, mode: 'dynamic' })).model;
+    // There is no dynamic GRU.
+    const none = 'stays float';
+    const dynamic = shape.op
+      ? undefined
+      : (await eightfold.quantize(model, { calibration, mode: 'dynamic' })).model;
     const integer = (await eightfold.quantize(model, { calibration })).model;
     const [float, measured, fixed, theirFloat, theirDynamic] = await timed(
       [
         await openOurs(model, feeds),
-        await openOurs(dynamic, feeds),
+        dynamic ? await openOurs(dynamic, feeds) : none,
         await openOurs(integer, feeds),
         await attempt(() => openTheirs(model, feeds)),
-        await attempt(() => openTheirs(dynamic, feeds)),
+        dynamic ? await attempt(() => openTheirs(dynamic, feeds)) : none,
       ],
       rounds,
     );

@@ -5,9 +5,11 @@ import {
   type Feeds as PublicFeeds,
   type QuantizeOptions,
 } from '../node/support/eightfold.ts';
+import { calibration } from './calibration_section.ts';
 import { openOurs, openTheirs } from './engines.ts';
 import { layers } from './layer_section.ts';
 import { recurrent } from './recurrent_section.ts';
+import { roofline } from './roofline_section.ts';
 import { attempt, faster, milliseconds, ratio, type Section, timed } from './section.ts';
 import { openSubject, type Subject, subjectNames } from './subjects.ts';
 import { threads } from './threads_section.ts';
@@ -95,4 +97,12 @@ these two. The last three columns are the mode \`auto\`.`,
   },
 };
 
-export const kSections: readonly Section[] = [layers, recurrent, float, int8, threads];
+export const kSections: readonly Section[] = [
+  layers,
+  roofline,
+  recurrent,
+  float,
+  int8,
+  calibration,
+  threads,
+];
