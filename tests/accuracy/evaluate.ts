@@ -16,8 +16,6 @@ export interface InputForm {
   readonly stream?: Stream;
 }
 
-const kCalibratedSteps = 8;
-
 const kStateless: Stream = { fixed: {}, state: {} };
 
 /** Feeds that need no run before them: of a streaming model, each as if it were the first. */
@@ -49,7 +47,7 @@ function runs(runner: Runner, samples: Samples, form: InputForm) {
 
 /**
  * Calibration feeds, one sample each: what a user of the API would write. Those of a streaming model
- * are every eighth step of a run of the float model.
+ * are the steps of a run of the float model.
  */
 export async function* calibrationFeeds(
   model: Uint8Array,
@@ -62,9 +60,7 @@ export async function* calibrationFeeds(
   }
   const runner = await ortWeb.open(model);
   try {
-    let step = 0;
-    for await (const { feeds } of runs(runner, samples, form))
-      if (step++ % kCalibratedSteps === 0) yield feeds;
+    for await (const { feeds } of runs(runner, samples, form)) yield feeds;
   } finally {
     await runner.close();
   }

@@ -100,18 +100,19 @@ function likeness(
 // Of a signal that is fed back, a tie moved by one step goes into all steps that follow.
 const kLeastAgreement = 35;
 const kLeastInStreams = 30;
-// The same, and its cells are integers here, float there.
-const kLeastInCells = 25;
 
 /** Our Session against onnxruntime-web on the same int8 file. */
 function runtimesAgree(
-  { signals, choice, stream, floatElsewhere }: ModelRow,
+  { signals, choice, stream }: ModelRow,
   ours: readonly Answer[],
   theirs: readonly Answer[],
 ): Verdict[] {
-  const inStreams = floatElsewhere ? kLeastInCells : kLeastInStreams;
   const noise = Object.entries(likeness(signals, theirs, ours)).map(([name, decibels]) =>
-    atLeast(`SQNR of ${name} between runtimes, dB`, decibels, stream ? inStreams : kLeastAgreement),
+    atLeast(
+      `SQNR of ${name} between runtimes, dB`,
+      decibels,
+      stream ? kLeastInStreams : kLeastAgreement,
+    ),
   );
   return choice
     ? [...noise, atLeast('same choice in both runtimes, %', sameChoice(choice, ours, theirs), 99)]
