@@ -1,5 +1,5 @@
-// Prints what a user downloads (raw, gzip, brotli) and holds it against the budget: 415 KiB of brotli for each wasm
-// file (20 more with threads: atomic counts and the C library's threads), 45 KiB of gzip for the JavaScript a page loads (the
+// Prints what a user downloads (raw, gzip, brotli) and holds it against the budget: 420 KiB of brotli for each wasm
+// file (25 more with threads: atomic counts and the C library's threads), 45 KiB of gzip for the JavaScript a page loads (the
 // module's glue and the API, file by file as shipped, before any bundler). `--by room` tells what the bytes are.
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -15,10 +15,10 @@ const kKib = 1024;
 // Aimed at: 300 and 40. Where it is to go, by measurement so far: allocations that cannot fail, so that containers need no
 // landing pads (-7 of the 34 that all of them cost), rows of operators as constants (7 now), equal functions merged when
 // linked (-1); then operators that few models have into a second file, loaded when a model asks.
-const kWasmBrotliBudget = 415 * kKib;
+const kWasmBrotliBudget = 420 * kKib;
 const kScriptGzipBudget = 45 * kKib;
 // What threads may add to a wasm file and to its glue.
-const kThreadsBrotli = 20 * kKib;
+const kThreadsBrotli = 25 * kKib;
 const kThreadsGzip = 5 * kKib;
 // Files of dist/js that only Node loads, and the entry that a page asks for by name.
 const kNotCounted = /\/dist\/js\/(cli|node|stream)\b/;
