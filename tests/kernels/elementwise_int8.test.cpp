@@ -69,6 +69,51 @@ void check_binary(bool add) {
 TEST_CASE("AddInt8 rows", "[kernels][int8]") { check_binary<AddInt8>(true); }
 TEST_CASE("MulInt8 rows", "[kernels][int8]") { check_binary<MulInt8>(false); }
 
+TEST_CASE("A factor gives the bytes of the division for all pairs", "[kernels][int8]") {
+  const auto check = [](const auto& kernel, bool add, bool is_signed, float y_scale) {
+    BinaryInt8 call;
+    call.is_signed = is_signed;
+    call.a_scale = 0.0173f;
+    call.b_scale = 0.0291f;
+    call.y_scale = y_scale;
+    call.a_zero = is_signed ? -7 : 119;
+    call.b_zero = is_signed ? 11 : 3;
+    call.y_zero = is_signed ? -20 : 99;
+    call.lo = is_signed ? -128 : 0;
+    call.hi = is_signed ? 127 : 255;
+    call.y_factor = find_factor(kernel.run, call);
+    if (call.y_factor == 0) return 0;
+    std::vector<uint8_t> a(65536), b(a.size()), y(a.size());
+    for (size_t i = 0; i < a.size(); ++i) {
+      a[i] = static_cast<uint8_t>(i);
+      b[i] = static_cast<uint8_t>(i / 256);
+    }
+    call.a = a.data();
+    call.b = b.data();
+    call.y = y.data();
+    call.n = static_cast<int64_t>(a.size());
+    kernel.run(call);
+    int64_t wrong = 0;
+    for (int64_t i = 0; i < call.n; ++i) {
+      wrong += test_int8(y.data(), is_signed, i) != expected_binary(call, i, add);
+    }
+    CHECK(wrong == 0);
+    return 1;
+  };
+  const auto rows = [&]<class Kernel>(bool add) {
+    for_each_row<Kernel>([&](const KernelRow& row, const Kernel& kernel) {
+      INFO(row.name);
+      int found = 0;
+      for (int i = 0; i < 16; ++i) {
+        found += check(kernel, add, i & 1, 0.0123f + 0.00117f * static_cast<float>(i));
+      }
+      CHECK(found > 8);
+    });
+  };
+  rows.operator()<AddInt8>(true);
+  rows.operator()<MulInt8>(false);
+}
+
 TEST_CASE("MaxRowsInt8 and SumRowsInt8 rows", "[kernels][int8]") {
   const auto each = [](auto check) {
     for (int64_t n : kSizes) {
@@ -108,6 +153,52 @@ TEST_CASE("MaxRowsInt8 and SumRowsInt8 rows", "[kernels][int8]") {
       }
       REQUIRE(y.back() == 7);
     });
+  });
+}
+
+TEST_CASE("AverageRowsInt8 rows", "[kernels][int8]") {
+  struct Scales {
+    float x, divisor, y;
+  };
+  // Ties that are exact, ties that the sums of floats miss, plain ones, and floats at their limits.
+  const Scales scales[] = {{0.5f, 4, 0.5f},    {0.1f, 4, 0.1f},    {0.0123f, 9, 0.0101f},
+                           {0.7f, 2, 0.01f},   {1.0e38f, 1, 1.0f}, {1.0e-42f, 3, 1.0e-42f},
+                           {3.0f, 16, 1e-30f}, {1.0f, 300, 100.0f}};
+  for_each_row<AverageRowsInt8>([&](const KernelRow& row, const AverageRowsInt8& kernel) {
+    for (int64_t n : {0, 1, 7, 8, 9, 15, 16, 17, 50}) {
+      for (int64_t count : {0, 1, 2, 4, 9, 257, 258}) {
+        constexpr int64_t kPixels = 2;
+        const auto data = test_bytes(static_cast<size_t>(kPixels * n * count), 61, count >= 257);
+        std::vector<const uint8_t*> rows;
+        for (int64_t r = 0; r < kPixels * count; ++r) rows.push_back(data.data() + r * n);
+        for (int bits = 0; bits < 16; ++bits) {
+          const bool is_signed = bits & 1;
+          const Scales& s = scales[bits / 2];
+          INFO(row.name << " n " << n << " rows " << count << " case " << bits);
+          std::vector<uint8_t> y(static_cast<size_t>(kPixels * n) + 2, kGuard);
+          const Int8Output out{y.data() + 1, is_signed ? DType::kInt8 : DType::kUint8,
+                               is_signed ? -5 : 130, is_signed ? -100 : 7, is_signed ? 101 : 240};
+          const int32_t zero = is_signed ? 4 : 121;
+          kernel.run({rows.data(), count, n, kPixels, is_signed, zero, s.x, s.divisor, s.y, out});
+          for (int64_t i = 0; i < kPixels * n; ++i) {
+            float sum = 0;
+            for (int64_t r = 0; r < count; ++r) {
+              const uint8_t* from = rows[static_cast<size_t>(i / n * count + r)];
+              sum += static_cast<float>(test_int8(from, is_signed, i % n) - zero) * s.x;
+            }
+            const float value = sum / s.divisor / s.y;
+            const double q =
+                std::isnan(value)
+                    ? out.lo
+                    : std::clamp(std::nearbyint(static_cast<double>(value)) + out.zero_point,
+                                 static_cast<double>(out.lo), static_cast<double>(out.hi));
+            REQUIRE(test_int8(y.data() + 1, is_signed, i) == q);
+          }
+          REQUIRE(y.front() == kGuard);
+          REQUIRE(y.back() == kGuard);
+        }
+      }
+    }
   });
 }
 

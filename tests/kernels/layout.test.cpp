@@ -9,8 +9,8 @@ using namespace eightfold;
 
 TEST_CASE("images are transposed", "[kernels][layout]") {
   for (size_t bytes : {1, 2, 4, 8}) {
-    for (int64_t rows : {0, 1, 2, 3, 4, 5, 31, 32, 33, 70}) {
-      for (int64_t cols : {1, 2, 3, 4, 6, 33, 65}) {
+    for (int64_t rows : {0, 1, 2, 3, 4, 5, 8, 9, 31, 32, 33, 70}) {
+      for (int64_t cols : {1, 2, 3, 4, 6, 15, 16, 17, 33, 65}) {
         INFO(bytes << " bytes, " << rows << " x " << cols);
         const int64_t batch = 2, count = batch * rows * cols;
         std::vector<uint8_t> from(static_cast<size_t>(count) * bytes), to(from.size() + 1, 0xAA);
