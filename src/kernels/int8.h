@@ -253,6 +253,21 @@ struct MaxRowsInt8 {
 struct SumRowsInt8 {
   void (*run)(const uint8_t* const* rows, int64_t count, int64_t n, bool is_signed, int32_t* y);
 };
+// Averages of rows as ONNX Runtime takes them, in float32 and row by row:
+//   y[p][i] = clamp(round_half_even(sum over r of (rows[p][r][i] - x_zero) * x_scale
+//                                   / divisor / y_scale) + zero_point, lo, hi)
+// x and y are of one type. NaN gives lo.
+struct AverageRunInt8 {
+  const uint8_t* const* rows = nullptr;  // [pixels][count]
+  int64_t count = 0, n = 0, pixels = 1;
+  bool is_signed = false;
+  int32_t x_zero = 0;
+  float x_scale = 1, divisor = 1, y_scale = 1;
+  Int8Output out;  // apart from the rows
+};
+struct AverageRowsInt8 {
+  void (*run)(const AverageRunInt8& call);
+};
 // [batch, in..., channels] -> [batch, out..., channels]; taps in the padding do not take part.
 void max_pool_int8(const void* x, bool is_signed, const PoolShape& shape, void* y);
 

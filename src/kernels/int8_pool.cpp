@@ -54,11 +54,12 @@ void lookup_channels_int8(const uint8_t* tables, int64_t channels, const void* x
 void max_pool_int8(const void* x, bool is_signed, const PoolShape& shape, void* y) {
   const auto max_rows = select<MaxRowsInt8>()->run;
   auto* out = static_cast<uint8_t*>(y);
-  for_each_window(static_cast<const uint8_t*>(x), shape, nullptr, 0,
-                  [&](int64_t pixel, const std::vector<const uint8_t*>& taps, uint8_t*) {
-                    max_rows(taps.data(), static_cast<int64_t>(taps.size()), shape.channels,
-                             is_signed, out + pixel * shape.channels);
-                  });
+  for_each_window(static_cast<const uint8_t*>(x), shape, [&](const WindowRun& run) {
+    for (int64_t p = 0; p < run.pixels; ++p) {
+      max_rows(run.taps + p * run.count, run.count, shape.channels, is_signed,
+               out + (run.pixel + p) * shape.channels);
+    }
+  });
 }
 
 }  // namespace eightfold

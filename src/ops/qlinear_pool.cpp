@@ -61,7 +61,7 @@ std::shared_ptr<PoolPlan> common_plan(PlanContext& context) {
   return plan;
 }
 
-// Scratch for one sum per channel; then for input and output as their shapes say.
+// Scratch for the sums of the channels; then for input and output as their shapes say.
 void reserve(PlanContext& context, PoolPlan& plan, size_t sum_bytes) {
   plan.said_at = static_cast<size_t>(plan.shape.channels) * sum_bytes;
   context.scratch_bytes = plan.said_at;
@@ -75,8 +75,10 @@ OpState plan_average(PlanContext& context) {
   const std::shared_ptr<PoolPlan> plan = common_plan(context);
   const Shape x = channels_second(context.node, context.inputs[0].shape);
   plan->shape.window = make_window(read_window(context.node, x.size() - 2), x);
-  plan->count_padding = context.node.int_attribute("count_include_pad", 0) != 0;
-  reserve(context, *plan, sizeof(float));
+  const bool padded = std::ranges::any_of(
+      plan->shape.window.axes, [](const WindowAxis& axis) { return axis.pad + axis.pad_end != 0; });
+  plan->count_padding = padded && context.node.int_attribute("count_include_pad", 0) != 0;
+  reserve(context, *plan, 0);
   return plan;
 }
 
@@ -86,17 +88,6 @@ OpState plan_global(PlanContext& context) {
   plan->shape.window.axes[2].in = element_count(std::span(x).subspan(2));
   reserve(context, *plan, sizeof(int32_t));
   return plan;
-}
-
-// Adds the dequantized pixel to the sums of its channels.
-template <typename T>
-void add_pixel(const uint8_t* pixel, const PoolPlan& plan, float* sums) {
-  const auto* x = reinterpret_cast<const T*>(pixel);
-  const float scale = plan.params.x_scale;
-  const int32_t zero = plan.params.x_zero;
-  for (int64_t c = 0; c < plan.shape.channels; ++c) {
-    sums[c] += static_cast<float>(x[c] - zero) * scale;
-  }
 }
 
 // Taps inside input and pads of the output pixel `at`.
@@ -113,24 +104,33 @@ int64_t padded_taps(const Window& window, int64_t at) {
 
 void run_average(RunContext& context) {
   const auto& plan = context.plan_as<PoolPlan>();
-  const int64_t channels = plan.shape.channels;
-  const auto quantize_row = select<QuantizeInt8>()->run;
-  const auto add = plan.is_signed ? add_pixel<int8_t> : add_pixel<uint8_t>;
+  const auto run = select<AverageRowsInt8>()->run;
   auto* y = context.outputs[0].as<uint8_t>();
-  for_each_window(context.inputs[0].as<uint8_t>(), plan.shape, context.scratch,
-                  static_cast<size_t>(channels) * sizeof(float),
-                  [&](int64_t pixel, const std::vector<const uint8_t*>& taps, uint8_t* scratch) {
-                    auto* sums = reinterpret_cast<float*>(scratch);
-                    std::fill_n(sums, channels, 0.0f);
-                    for (const uint8_t* tap : taps) add(tap, plan, sums);
-                    const auto count = plan.count_padding ? padded_taps(plan.shape.window, pixel)
-                                                          : static_cast<int64_t>(taps.size());
-                    const auto divisor = static_cast<float>(std::max<int64_t>(1, count));
-                    for (int64_t c = 0; c < channels; ++c) sums[c] /= divisor;
-                    Int8Output out = plan.out;
-                    out.data = y + pixel * channels;
-                    quantize_row(sums, channels, plan.params.y_scale, out);
-                  });
+  AverageRunInt8 each;
+  each.n = plan.shape.channels;
+  each.is_signed = plan.is_signed;
+  each.x_zero = plan.params.x_zero;
+  each.x_scale = plan.params.x_scale;
+  each.y_scale = plan.params.y_scale;
+  each.out = plan.out;
+  for_each_window(context.inputs[0].as<uint8_t>(), plan.shape, [&](const WindowRun& window) {
+    AverageRunInt8 call = each;
+    call.rows = window.taps;
+    call.count = window.count;
+    call.divisor = static_cast<float>(std::max<int64_t>(1, window.count));
+    call.pixels = window.pixels;
+    if (plan.count_padding) call.pixels = 1;
+    for (int64_t p = 0; p < window.pixels; p += call.pixels) {
+      const int64_t pixel = window.pixel + p;
+      if (plan.count_padding) {
+        call.rows = window.taps + p * window.count;
+        call.divisor =
+            static_cast<float>(std::max<int64_t>(1, padded_taps(plan.shape.window, pixel)));
+      }
+      call.out.data = y + pixel * call.n;
+      run(call);
+    }
+  });
 }
 
 void run_global(RunContext& context) {

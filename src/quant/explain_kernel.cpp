@@ -42,7 +42,7 @@ constexpr Row kRows[] = {
     {"QLinearHardSigmoid", table},
     {"QLinearPRelu", table},
     {"QLinearBatchNormalization", table},
-    {"QLinearAveragePool", name<SumRowsInt8>},
+    {"QLinearAveragePool", name<AverageRowsInt8>},
     {"QLinearGlobalAveragePool", name<SumRowsInt8>},
     {"QuantizeLinear", name<QuantizeInt8>},
     {"DequantizeLinear", name<DequantizeInt8>},

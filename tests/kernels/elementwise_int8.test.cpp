@@ -111,6 +111,52 @@ TEST_CASE("MaxRowsInt8 and SumRowsInt8 rows", "[kernels][int8]") {
   });
 }
 
+TEST_CASE("AverageRowsInt8 rows", "[kernels][int8]") {
+  struct Scales {
+    float x, divisor, y;
+  };
+  // Ties that are exact, ties that the sums of floats miss, plain ones, and floats at their limits.
+  const Scales scales[] = {{0.5f, 4, 0.5f},    {0.1f, 4, 0.1f},    {0.0123f, 9, 0.0101f},
+                           {0.7f, 2, 0.01f},   {1.0e38f, 1, 1.0f}, {1.0e-42f, 3, 1.0e-42f},
+                           {3.0f, 16, 1e-30f}, {1.0f, 300, 100.0f}};
+  for_each_row<AverageRowsInt8>([&](const KernelRow& row, const AverageRowsInt8& kernel) {
+    for (int64_t n : {0, 1, 7, 8, 9, 15, 16, 17, 50}) {
+      for (int64_t count : {0, 1, 2, 4, 9, 257, 258}) {
+        constexpr int64_t kPixels = 2;
+        const auto data = test_bytes(static_cast<size_t>(kPixels * n * count), 61, count >= 257);
+        std::vector<const uint8_t*> rows;
+        for (int64_t r = 0; r < kPixels * count; ++r) rows.push_back(data.data() + r * n);
+        for (int bits = 0; bits < 16; ++bits) {
+          const bool is_signed = bits & 1;
+          const Scales& s = scales[bits / 2];
+          INFO(row.name << " n " << n << " rows " << count << " case " << bits);
+          std::vector<uint8_t> y(static_cast<size_t>(kPixels * n) + 2, kGuard);
+          const Int8Output out{y.data() + 1, is_signed ? DType::kInt8 : DType::kUint8,
+                               is_signed ? -5 : 130, is_signed ? -100 : 7, is_signed ? 101 : 240};
+          const int32_t zero = is_signed ? 4 : 121;
+          kernel.run({rows.data(), count, n, kPixels, is_signed, zero, s.x, s.divisor, s.y, out});
+          for (int64_t i = 0; i < kPixels * n; ++i) {
+            float sum = 0;
+            for (int64_t r = 0; r < count; ++r) {
+              const uint8_t* from = rows[static_cast<size_t>(i / n * count + r)];
+              sum += static_cast<float>(test_int8(from, is_signed, i % n) - zero) * s.x;
+            }
+            const float value = sum / s.divisor / s.y;
+            const double q =
+                std::isnan(value)
+                    ? out.lo
+                    : std::clamp(std::nearbyint(static_cast<double>(value)) + out.zero_point,
+                                 static_cast<double>(out.lo), static_cast<double>(out.hi));
+            REQUIRE(test_int8(y.data() + 1, is_signed, i) == q);
+          }
+          REQUIRE(y.front() == kGuard);
+          REQUIRE(y.back() == kGuard);
+        }
+      }
+    }
+  });
+}
+
 TEST_CASE("QuantizeInt8 rows: ties, saturation, infinities, NaN", "[kernels][int8]") {
   const float inf = std::numeric_limits<float>::infinity();
   const std::vector<float> pattern = {

@@ -6,17 +6,6 @@
 
 namespace eightfold::generic {
 
-// Sixteen bytes as four vectors of float(q - zero).
-template <bool is_signed>
-void widen_to_float(v128_t bytes, v128_t zero, v128_t (&out)[4]) {
-  const v128_t low = wasm_i16x8_sub(widen_low<is_signed>(bytes), zero);
-  const v128_t high = wasm_i16x8_sub(widen_high<is_signed>(bytes), zero);
-  out[0] = wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(low));
-  out[1] = wasm_f32x4_convert_i32x4(wasm_i32x4_extend_high_i16x8(low));
-  out[2] = wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(high));
-  out[3] = wasm_f32x4_convert_i32x4(wasm_i32x4_extend_high_i16x8(high));
-}
-
 // An operand of a binary kernel: 16 scaled values from element i on.
 template <bool is_signed>
 struct BinaryOperand {

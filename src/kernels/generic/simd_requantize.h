@@ -69,6 +69,17 @@ v128_t widen_high(v128_t bytes) {
   return is_signed ? wasm_i16x8_extend_high_i8x16(bytes) : wasm_u16x8_extend_high_u8x16(bytes);
 }
 
+// Sixteen bytes as four vectors of float(q - zero).
+template <bool is_signed>
+void widen_to_float(v128_t bytes, v128_t zero, v128_t (&out)[4]) {
+  const v128_t low = wasm_i16x8_sub(widen_low<is_signed>(bytes), zero);
+  const v128_t high = wasm_i16x8_sub(widen_high<is_signed>(bytes), zero);
+  out[0] = wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(low));
+  out[1] = wasm_f32x4_convert_i32x4(wasm_i32x4_extend_high_i16x8(low));
+  out[2] = wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(high));
+  out[3] = wasm_f32x4_convert_i32x4(wasm_i32x4_extend_high_i16x8(high));
+}
+
 inline v128_t splat_byte(int32_t value) { return wasm_i8x16_splat(static_cast<int8_t>(value)); }
 
 // The first n <= 16 bytes of a vector.

@@ -1,4 +1,5 @@
 // The scalar rows of the int8 kernels: instantiations only.
+#include "kernels/generic/average_scalar.h"
 #include "kernels/generic/dense_scalar.h"
 #include "kernels/generic/depthwise_scalar.h"
 #include "kernels/generic/elementwise_scalar.h"
@@ -26,6 +27,7 @@ const MulInt8 mul_i8_scalar{generic::binary_scalar<generic::BinaryOp::kMul>};
 const ResidualInt8 residual_i8_scalar{generic::residual_scalar};
 const MaxRowsInt8 max_rows_i8_scalar{generic::max_rows_scalar};
 const SumRowsInt8 sum_rows_i8_scalar{generic::sum_rows_scalar};
+const AverageRowsInt8 average_rows_i8_scalar{generic::average_scalar};
 const QuantizeInt8 quantize_i8_scalar{generic::quantize_scalar};
 const DequantizeInt8 dequantize_i8_scalar{generic::dequantize_scalar};
 const LstmCellInt8 lstm_cell_i8_scalar{generic::lstm_cell_scalar};

@@ -1,4 +1,5 @@
 // The simd128 rows of the int8 kernels: instantiations only.
+#include "kernels/generic/average_simd.h"
 #include "kernels/generic/dense_dot16.h"
 #include "kernels/generic/depthwise_dot.h"
 #include "kernels/generic/elementwise_simd.h"
@@ -25,6 +26,7 @@ const MulInt8 mul_i8_simd128{generic::binary_simd<generic::BinaryOp::kMul>};
 const ResidualInt8 residual_i8_simd128{generic::residual_simd};
 const MaxRowsInt8 max_rows_i8_simd128{generic::max_rows_simd};
 const SumRowsInt8 sum_rows_i8_simd128{generic::sum_rows_simd};
+const AverageRowsInt8 average_rows_i8_simd128{generic::average_simd};
 const QuantizeInt8 quantize_i8_simd128{generic::quantize_simd};
 const DequantizeInt8 dequantize_i8_simd128{generic::dequantize_simd};
 const LstmCellInt8 lstm_cell_i8_simd128{generic::lstm_cell_simd};
