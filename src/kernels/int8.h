@@ -197,10 +197,12 @@ void depthwise_int8(const PackedDepthwise& weights, const Int8Input& input,
 struct BinaryInt8 {
   const void *a = nullptr, *b = nullptr;
   int64_t a_stride = 1, b_stride = 1;  // 0 or 1
-  void* y = nullptr;
+  void* y = nullptr;                   // apart from a and b
   int64_t n = 0;
   bool is_signed = false;
   float a_scale = 1, b_scale = 1, y_scale = 1;
+  // Where not 0: a product with it may replace the division. See find_factor.
+  float y_factor = 0;
   int32_t a_zero = 0, b_zero = 0, y_zero = 0;
   int32_t lo = 0, hi = 255;
 };
@@ -210,6 +212,9 @@ struct AddInt8 {
 struct MulInt8 {
   void (*run)(const BinaryInt8& call);
 };
+// A number near 1 / y_scale, products with which give the bytes of the division for all pairs of
+// bytes: `run` tries them all, for a few numbers. 0 when it is none of those.
+float find_factor(void (*run)(const BinaryInt8& call), BinaryInt8 call);
 
 // y[i] = table[byte x[i]]
 void lookup_int8(const uint8_t table[256], const void* x, int64_t n, void* y);

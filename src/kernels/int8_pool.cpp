@@ -1,5 +1,9 @@
-// Max pooling of int8 pixels, table look-ups, and the scalar requantization for operators.
+// Max pooling of int8 pixels, table look-ups, factors in place of divisors, and the scalar
+// requantization for operators.
+#include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <numeric>
 #include <vector>
 
 #include "kernels/generic/requantize.h"
@@ -27,6 +31,34 @@ void lookup_eight(const uint8_t* tables, int64_t table_step, const uint8_t* from
 }
 
 }  // namespace
+
+float find_factor(void (*run)(const BinaryInt8& call), BinaryInt8 call) {
+  uint8_t all[256], divided[256], multiplied[256];
+  std::iota(all, all + 256, uint8_t{0});
+  call.a = all;
+  call.a_stride = 1;
+  call.b_stride = 0;
+  call.n = 256;
+  const auto row = [&](int b, float factor, uint8_t* y) {
+    call.b = all + b;
+    call.y = y;
+    call.y_factor = factor;
+    run(call);
+  };
+  const auto same = [&](float factor) {
+    for (int b = 0; b < 256; ++b) {
+      row(b, 0, divided);
+      row(b, factor, multiplied);
+      if (!std::ranges::equal(divided, multiplied)) return false;
+    }
+    return true;
+  };
+  const float middle = 1.0f / call.y_scale;
+  for (float factor : {middle, std::nextafter(middle, 0.0f), std::nextafter(middle, 2 * middle)}) {
+    if (factor != 0 && same(factor)) return factor;
+  }
+  return 0;
+}
 
 void lookup_int8(const uint8_t table[256], const void* x, int64_t n, void* y) {
   const auto* from = static_cast<const uint8_t*>(x);

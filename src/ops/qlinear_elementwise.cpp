@@ -1,6 +1,9 @@
 // QLinearAdd and QLinearMul with broadcasting, in either layout.
 // Source: ONNX Runtime com.microsoft QLinearAdd, QLinearMul; the equations are in kernels/int8.h.
+#include <algorithm>
+#include <cstring>
 #include <memory>
+#include <utility>
 
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
@@ -17,7 +20,33 @@ struct BinaryPlan {
   Broadcast broadcast;
   BinaryInt8 call;  // all but the data and the run's length
   void (*run)(const BinaryInt8& call) = nullptr;
+  // Where not 0: one operand is a row of so many bytes that repeats along the rows of `broadcast`,
+  // whose stride for it is 0.
+  int64_t period = 0;
+  size_t repeated = 0;
 };
+
+constexpr int64_t kTile = 512;           // bytes of a repeated row that are laid out at once
+constexpr int64_t kWorthAFactor = 4096;  // elements of outputs for which one is looked for
+
+// Joins the two innermost axes where a short row of one operand repeats: [N, pixels, C] and [C].
+void join_short_rows(BinaryPlan& plan) {
+  auto& [dims, strides] = plan.broadcast;
+  const size_t last = dims.size() - 1;
+  if (dims.size() < 2 || dims[last] > kTile / 4) return;
+  for (size_t k = 0; k < 2; ++k) {
+    const Shape &repeated = strides[k], &other = strides[1 - k];
+    if (repeated[last] != 1 || repeated[last - 1] != 0) continue;
+    if (other[last] != 1 || other[last - 1] != dims[last]) continue;
+    plan.repeated = k;
+    plan.period = dims[last];
+    dims[last - 1] *= dims[last];
+    strides[1 - k][last - 1] = 1;
+    dims.pop_back();
+    for (Shape& steps : strides) steps.pop_back();
+    return;
+  }
+}
 
 OpState plan_binary(PlanContext& context) {
   const Node& node = context.node;
@@ -43,9 +72,13 @@ OpState plan_binary(PlanContext& context) {
   call.y_zero = y.tensor_zero();
   call.lo = out.lo;
   call.hi = out.hi;
+  plan->run = node.op_type == "QLinearMul" ? select<MulInt8>()->run : select<AddInt8>()->run;
+  if (element_count(context.outputs[0].shape) >= kWorthAFactor) {
+    call.y_factor = find_factor(plan->run, call);
+  }
   call.a_stride = plan->broadcast.row_stride(0);
   call.b_stride = plan->broadcast.row_stride(1);
-  plan->run = node.op_type == "QLinearMul" ? select<MulInt8>()->run : select<AddInt8>()->run;
+  join_short_rows(*plan);
   return plan;
 }
 
@@ -68,6 +101,32 @@ void run_row(const BinaryPlan& plan, BinaryInt8 call) {
   }
 }
 
+// A piece of the output that begins at element `phase` of the row that repeats.
+void run_repeated(const BinaryPlan& plan, BinaryInt8 call, int64_t phase) {
+  uint8_t tile[kTile];
+  const void*& operand = plan.repeated == 0 ? call.a : call.b;
+  const auto* row = static_cast<const uint8_t*>(operand);
+  const int64_t n = call.n, size = std::min(n, kTile / plan.period * plan.period);
+  int64_t filled = std::min(size, plan.period);
+  for (int64_t i = 0; i < filled; ++i) {
+    tile[i] = row[phase];
+    if (++phase == plan.period) phase = 0;
+  }
+  for (; filled < size; filled *= 2) {
+    std::memcpy(tile + filled, tile, static_cast<size_t>(std::min(filled, size - filled)));
+  }
+  operand = tile;
+  const void*& moving = plan.repeated == 0 ? call.b : call.a;
+  const auto* from = static_cast<const uint8_t*>(moving);
+  auto* y = static_cast<uint8_t*>(call.y);
+  for (int64_t i = 0; i < n; i += size) {
+    moving = from + i;
+    call.y = y + i;
+    call.n = std::min(size, n - i);
+    plan.run(call);
+  }
+}
+
 void run_binary(RunContext& context) {
   const auto& plan = context.plan_as<BinaryPlan>();
   const auto* a = context.inputs[kA].as<uint8_t>();
@@ -79,6 +138,7 @@ void run_binary(RunContext& context) {
     call.b = b + offsets[1];
     call.y = y + out;
     call.n = n;
+    if (plan.period != 0) return run_repeated(plan, call, out % plan.period);
     run_row(plan, call);
   });
 }

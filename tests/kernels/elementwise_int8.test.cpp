@@ -69,6 +69,51 @@ void check_binary(bool add) {
 TEST_CASE("AddInt8 rows", "[kernels][int8]") { check_binary<AddInt8>(true); }
 TEST_CASE("MulInt8 rows", "[kernels][int8]") { check_binary<MulInt8>(false); }
 
+TEST_CASE("A factor gives the bytes of the division for all pairs", "[kernels][int8]") {
+  const auto check = [](const auto& kernel, bool add, bool is_signed, float y_scale) {
+    BinaryInt8 call;
+    call.is_signed = is_signed;
+    call.a_scale = 0.0173f;
+    call.b_scale = 0.0291f;
+    call.y_scale = y_scale;
+    call.a_zero = is_signed ? -7 : 119;
+    call.b_zero = is_signed ? 11 : 3;
+    call.y_zero = is_signed ? -20 : 99;
+    call.lo = is_signed ? -128 : 0;
+    call.hi = is_signed ? 127 : 255;
+    call.y_factor = find_factor(kernel.run, call);
+    if (call.y_factor == 0) return 0;
+    std::vector<uint8_t> a(65536), b(a.size()), y(a.size());
+    for (size_t i = 0; i < a.size(); ++i) {
+      a[i] = static_cast<uint8_t>(i);
+      b[i] = static_cast<uint8_t>(i / 256);
+    }
+    call.a = a.data();
+    call.b = b.data();
+    call.y = y.data();
+    call.n = static_cast<int64_t>(a.size());
+    kernel.run(call);
+    int64_t wrong = 0;
+    for (int64_t i = 0; i < call.n; ++i) {
+      wrong += test_int8(y.data(), is_signed, i) != expected_binary(call, i, add);
+    }
+    CHECK(wrong == 0);
+    return 1;
+  };
+  const auto rows = [&]<class Kernel>(bool add) {
+    for_each_row<Kernel>([&](const KernelRow& row, const Kernel& kernel) {
+      INFO(row.name);
+      int found = 0;
+      for (int i = 0; i < 16; ++i) {
+        found += check(kernel, add, i & 1, 0.0123f + 0.00117f * static_cast<float>(i));
+      }
+      CHECK(found > 8);
+    });
+  };
+  rows.operator()<AddInt8>(true);
+  rows.operator()<MulInt8>(false);
+}
+
 TEST_CASE("MaxRowsInt8 and SumRowsInt8 rows", "[kernels][int8]") {
   const auto each = [](auto check) {
     for (int64_t n : kSizes) {

@@ -13,9 +13,9 @@ namespace eightfold::generic {
 enum class BinaryOp { kAdd, kMul };
 
 template <BinaryOp op>
-void binary_scalar_from(const BinaryInt8& call, int64_t first) {
+void binary_scalar(const BinaryInt8& call) {
   auto* y = static_cast<uint8_t*>(call.y);
-  for (int64_t i = first; i < call.n; ++i) {
+  for (int64_t i = 0; i < call.n; ++i) {
     const int32_t qa = int8_at(call.a, call.is_signed, i * call.a_stride);
     const int32_t qb = int8_at(call.b, call.is_signed, i * call.b_stride);
     const float a = call.a_scale * static_cast<float>(qa - call.a_zero);
@@ -25,11 +25,6 @@ void binary_scalar_from(const BinaryInt8& call, int64_t first) {
     const float value = c / call.y_scale + static_cast<float>(call.y_zero);
     y[i] = static_cast<uint8_t>(round_to_range(value, 0, call.lo, call.hi));
   }
-}
-
-template <BinaryOp op>
-void binary_scalar(const BinaryInt8& call) {
-  binary_scalar_from<op>(call, 0);
 }
 
 inline void residual_scalar_from(const ResidualRunInt8& call, int64_t first) {

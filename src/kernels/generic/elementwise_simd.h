@@ -6,51 +6,110 @@
 
 namespace eightfold::generic {
 
-// An operand of a binary kernel: 16 scaled values from element i on.
-template <bool is_signed>
-struct BinaryOperand {
-  const uint8_t* data;
-  int64_t stride;
-  v128_t zero, scale;
-  BinaryOperand(const void* x, int64_t step, int32_t zero_point, float s)
-      : data(static_cast<const uint8_t*>(x)),
-        stride(step),
-        zero(wasm_i16x8_splat(static_cast<int16_t>(zero_point))),
-        scale(wasm_f32x4_splat(s)) {}
-  void load(int64_t i, v128_t (&out)[4]) const {
-    const v128_t bytes = stride ? wasm_v128_load(data + i) : wasm_v128_load8_splat(data);
-    widen_to_float<is_signed>(bytes, zero, out);
-    for (v128_t& value : out) value = wasm_f32x4_mul(scale, value);
+// An operand of a binary kernel: q - zero of 16 elements. Signed bytes are read as unsigned ones:
+// with their top bit flipped, and 128 more as the zero point.
+class BinaryOperand {
+ public:
+  BinaryOperand(const void* x, int64_t stride, bool is_signed, int32_t zero_point)
+      : data_(static_cast<const uint8_t*>(x)),
+        stride_(stride),
+        flip_(splat_byte(is_signed ? -128 : 0)),
+        zero_(wasm_i16x8_splat(static_cast<int16_t>(zero_point + (is_signed ? 128 : 0)))) {
+    if (stride != 0) return;
+    std::memset(repeated_, *data_, sizeof repeated_);
+    data_ = repeated_;
+  }
+  BinaryOperand(const BinaryOperand&) = delete;
+  BinaryOperand& operator=(const BinaryOperand&) = delete;
+  void load(int64_t i, v128_t (&out)[2]) const {
+    const v128_t bytes = wasm_v128_xor(wasm_v128_load(data_ + i * stride_), flip_);
+    out[0] = wasm_i16x8_sub(widen_low<false>(bytes), zero_);
+    out[1] = wasm_i16x8_sub(widen_high<false>(bytes), zero_);
+  }
+
+ private:
+  const uint8_t* data_;
+  int64_t stride_;
+  v128_t flip_, zero_;
+  uint8_t repeated_[16];
+};
+
+// The lower or upper four of eight numbers as floats.
+inline v128_t float_half(v128_t numbers, int half) {
+  return wasm_f32x4_convert_i32x4(half == 0 ? wasm_i32x4_extend_low_i16x8(numbers)
+                                            : wasm_i32x4_extend_high_i16x8(numbers));
+}
+
+// The equation of int8.h, its order of operations and its division.
+template <BinaryOp op>
+struct DivideSteps {
+  v128_t a_scale, b_scale, y_scale, y_zero;
+  RoundVectors round;
+  explicit DivideSteps(const BinaryInt8& call, int32_t shift)
+      : a_scale(wasm_f32x4_splat(call.a_scale)),
+        b_scale(wasm_f32x4_splat(call.b_scale)),
+        y_scale(wasm_f32x4_splat(call.y_scale)),
+        y_zero(wasm_f32x4_splat(static_cast<float>(call.y_zero))),
+        round(shift, call.lo + shift) {}
+  v128_t operator()(v128_t a, v128_t b, int half) const {
+    const v128_t va = wasm_f32x4_mul(a_scale, float_half(a, half));
+    const v128_t vb = wasm_f32x4_mul(b_scale, float_half(b, half));
+    const v128_t c = op == BinaryOp::kAdd ? wasm_f32x4_add(va, vb) : wasm_f32x4_mul(va, vb);
+    return round_vector(wasm_f32x4_add(wasm_f32x4_div(c, y_scale), y_zero), round);
   }
 };
 
-template <BinaryOp op, bool is_signed>
-void binary_simd_as(const BinaryInt8& call) {
-  const BinaryOperand<is_signed> a(call.a, call.a_stride, call.a_zero, call.a_scale);
-  const BinaryOperand<is_signed> b(call.b, call.b_stride, call.b_zero, call.b_scale);
-  const v128_t y_scale = wasm_f32x4_splat(call.y_scale);
-  const v128_t y_zero = wasm_f32x4_splat(static_cast<float>(call.y_zero));
-  const v128_t high = splat_byte(call.hi);
-  const RoundVectors round(0, call.lo);
-  int64_t i = 0;
-  for (; i + 16 <= call.n; i += 16) {
-    v128_t va[4], vb[4];
-    a.load(i, va);
-    b.load(i, vb);
-    for (int j = 0; j < 4; ++j) {
-      const v128_t c =
-          op == BinaryOp::kAdd ? wasm_f32x4_add(va[j], vb[j]) : wasm_f32x4_mul(va[j], vb[j]);
-      va[j] = round_vector(wasm_f32x4_add(wasm_f32x4_div(c, y_scale), y_zero), round);
+// With a y_factor that find_factor has tried on all pairs of bytes, order does not matter:
+//   Add: a * (a_scale * f) + b * (b_scale * f),   Mul: a * b * (a_scale * b_scale * f)
+// the rounding adds y_zero, and values stay in the window of the magic number.
+template <BinaryOp op>
+struct FactorSteps {
+  v128_t a_scale, b_scale, magic, offset;
+  explicit FactorSteps(const BinaryInt8& call, int32_t shift)
+      : a_scale(wasm_f32x4_splat((op == BinaryOp::kAdd ? 1.0f : call.b_scale) * call.a_scale *
+                                 call.y_factor)),
+        b_scale(wasm_f32x4_splat(call.b_scale * call.y_factor)),
+        magic(wasm_f32x4_splat(kMagic + static_cast<float>(call.y_zero))),
+        offset(wasm_i32x4_splat(kMagicBits - shift)) {}
+  v128_t operator()(v128_t a, v128_t b, int half) const {
+    v128_t value;
+    if (op == BinaryOp::kAdd) {
+      value = wasm_f32x4_add(wasm_f32x4_mul(a_scale, float_half(a, half)),
+                             wasm_f32x4_mul(b_scale, float_half(b, half)));
+    } else {
+      const v128_t product =
+          half == 0 ? wasm_i32x4_extmul_low_i16x8(a, b) : wasm_i32x4_extmul_high_i16x8(a, b);
+      value = wasm_f32x4_mul(a_scale, wasm_f32x4_convert_i32x4(product));
     }
-    const v128_t bytes = narrow_bytes<is_signed>(va[0], va[1], va[2], va[3]);
-    wasm_v128_store(static_cast<uint8_t*>(call.y) + i, min_bytes<is_signed>(bytes, high));
+    return wasm_i32x4_sub(wasm_f32x4_add(value, magic), offset);
   }
-  binary_scalar_from<op>(call, i);
+};
+
+template <class Steps>
+void binary_simd_by(const BinaryInt8& call) {
+  const int32_t shift = call.is_signed ? 128 : 0;
+  const BinaryOperand a(call.a, call.a_stride, call.is_signed, call.a_zero);
+  const BinaryOperand b(call.b, call.b_stride, call.is_signed, call.b_zero);
+  const Steps steps(call, shift);
+  const v128_t low = splat_byte(call.lo + shift), high = splat_byte(call.hi + shift);
+  const v128_t flip = splat_byte(-shift);
+  for (int64_t i = 0; i < call.n; i += 16) {
+    const int64_t at = std::min(i, call.n - 16);  // the last 16, some once more
+    v128_t qa[2], qb[2];
+    a.load(at, qa);
+    b.load(at, qb);
+    const v128_t bytes = narrow_bytes<false>(steps(qa[0], qb[0], 0), steps(qa[0], qb[0], 1),
+                                             steps(qa[1], qb[1], 0), steps(qa[1], qb[1], 1));
+    const v128_t clamped = wasm_u8x16_min(wasm_u8x16_max(bytes, low), high);
+    wasm_v128_store(static_cast<uint8_t*>(call.y) + at, wasm_v128_xor(clamped, flip));
+  }
 }
 
 template <BinaryOp op>
 void binary_simd(const BinaryInt8& call) {
-  call.is_signed ? binary_simd_as<op, true>(call) : binary_simd_as<op, false>(call);
+  if (call.n < 16) return binary_scalar<op>(call);
+  call.y_factor != 0 ? binary_simd_by<FactorSteps<op>>(call)
+                     : binary_simd_by<DivideSteps<op>>(call);
 }
 
 template <bool x_signed, bool y_signed>
