@@ -222,6 +222,25 @@ void lookup_int8(const uint8_t table[256], const void* x, int64_t n, void* y);
 void lookup_channels_int8(const uint8_t* tables, int64_t channels, const void* x, int64_t pixels,
                           void* y);
 
+// Lines that bend at the zero point of x, one per channel: what PRelu and BatchNormalization are.
+//   v = float(x[i] - x_zero), c = (phase + i) % period
+//   y[i] = clamp(round_half_even((rise[c] * v + bend[c] * |v|) + offset[c]) + zero_point, lo, hi)
+// The value before the rounding is below 2^21 for every byte.
+struct BendRunInt8 {
+  Int8Input x;
+  int64_t n = 0;
+  // [3][period + kBendPadding], repeating from the period on; the period is at least 16. `bends` is
+  // false where all of bend is 0.
+  const float* lines = nullptr;
+  int64_t period = 0, phase = 0;
+  bool bends = false;
+  Int8Output out;  // of the type of x
+};
+inline constexpr int64_t kBendPadding = 16;
+struct BendInt8 {
+  void (*run)(const BendRunInt8& call);
+};
+
 // ---------------------------------------------------------------- residuals
 // The last step of a convolution with a residual x beside it. Its sums come as floats, counted in
 // steps of the output: sums[i] = float(acc) * (sx * sw[o] / sy), x_scale = sz / sy. Two products

@@ -4,13 +4,16 @@
 //   y = clamp(quantize(Op(dequantize(x), ...)), clamp_min, clamp_max)        exact, by construction
 //
 // The float operator's own row computes. Where y depends on a byte and its channel alone it does so
-// for all 256 bytes while planning, and what runs is a lookup; else it runs between conversions.
+// for all 256 bytes while planning, and what runs is a lookup, or the lines that give the same
+// bytes (byte_bends.h); else it runs between conversions.
 #include <memory>
 #include <numeric>
+#include <optional>
 
 #include "core/aligned.h"
 #include "kernels/int8.h"
 #include "kernels/kernels.h"
+#include "ops/byte_bends.h"
 #include "ops/qlinear_rows.h"
 #include "ops/quantized_operands.h"
 
@@ -75,9 +78,10 @@ struct FloatPlan {
   TableQParams params;
   Int8Output out;
   bool is_signed = false;
-  FloatCall call;               // of the whole value; unused where there are tables
-  std::vector<uint8_t> tables;  // 256 entries per channel, or for all of them
-  int64_t channels = 0;         // of the tables
+  FloatCall call;                  // of the whole value; unused where there are tables
+  std::vector<uint8_t> tables;     // 256 entries per channel, or for all of them
+  int64_t channels = 0;            // of the tables
+  std::optional<ByteBends> bends;  // in place of the tables, where pixels are channels-last
 };
 
 FloatCall plan_call(const PlanContext& context, TensorInfo x, TensorInfo y) {
@@ -121,6 +125,20 @@ int64_t table_channels(const PlanContext& context) {
   return per_channel ? x[1] : 0;
 }
 
+// `y`: what the tables were made of, [256][channels].
+void find_bends(FloatPlan& plan, const std::vector<float>& y) {
+  plan.bends.emplace(plan.channels, Int8Input{nullptr, plan.is_signed, plan.params.x_zero},
+                     plan.out);
+  BendTable table;
+  for (int64_t c = 0; c < plan.channels; ++c) {
+    table.bytes = plan.tables.data() + c * 256;
+    for (int64_t byte = 0; byte < 256; ++byte) {
+      table.steps[byte] = y[static_cast<size_t>(byte * plan.channels + c)] / plan.params.y_scale;
+    }
+    if (!plan.bends->add(table)) return plan.bends.reset();
+  }
+}
+
 // The operator on 256 images of `channels` pixels: image i holds byte i.
 void make_tables(const PlanContext& context, FloatPlan& plan) {
   Shape shape(std::max<size_t>(context.inputs[0].shape.size(), 2), 1);
@@ -156,6 +174,7 @@ void make_tables(const PlanContext& context, FloatPlan& plan) {
       plan.tables[static_cast<size_t>(c * 256 + byte)] = static_cast<uint8_t>(q);
     }
   }
+  find_bends(plan, y);
 }
 
 size_t float_bytes(const TensorInfo& info) {
@@ -187,6 +206,8 @@ void look_up(const RunContext& context, const FloatPlan& plan) {
   const TensorView& x = context.inputs[0];
   const auto* from = x.as<uint8_t>();
   auto* to = context.outputs[0].as<uint8_t>();
+  const bool pixels_in_line = plan.channels == 1 || x.layout == Layout::kChannelsLast;
+  if (plan.bends && pixels_in_line) return plan.bends->run(from, x.size() / plan.channels, to);
   if (plan.channels == 1) return lookup_int8(plan.tables.data(), from, x.size(), to);
   const int64_t pixels = element_count(std::span(x.shape).subspan(2));
   if (x.layout != Layout::kChannelsLast) {

@@ -18,6 +18,10 @@ const kCalibration = 2;
 // Between the runtimes: integers are equal, floats between them may move a tie by a step, and a step goes far through
 // gates and recurrent layers.
 const kLeastAgreement = 25;
+// Recurrent layers are integers here and float between pairs there.
+const kLeastAgreementOfStreams = 15;
+// A step in which somebody speaks.
+const kSpeech = 200;
 // Where the whole models differ by more. There each group of the file is compared alone: within one step, and equal
 // but for this share of its elements.
 const kMostTies = 1e-4;
@@ -74,10 +78,11 @@ for (const row of kModels) {
   test(`${row.name} by every preset and mode`, { skip }, async (t) => {
     const sets = await row.sets();
     const model = readModel(row.name);
-    // Of a streaming model every eighth step is taken.
-    const each = row.stream ? 8 : (kMoreSamples[row.name] ?? 1);
+    // A stream begins with silence, of which nothing is learned.
+    const each = row.stream ? 64 : (kMoreSamples[row.name] ?? 1);
     const few = pick(sets.calibration, (i) => i < each * kCalibration);
-    const [feeds] = feedsOf(sets.test, { ...row, batch: 1 });
+    const one = pick(sets.test, (i) => i === (row.stream ? kSpeech : 0));
+    const [feeds] = feedsOf(one, { ...row, batch: 1 });
     const float = await outputsOf(ortWeb, model, feeds!);
     const choices: Omit<QuantizeOptions, 'calibration'>[] = [
       ...(await backendNames()).map((backend) => ({ backend })),
@@ -105,7 +110,7 @@ for (const row of kModels) {
         await assertGroupsAgree(quantized.model, feeds!);
       } else {
         const told = `${name}: the runtimes agree to ${agreement} dB`;
-        assert.ok(agreement >= kLeastAgreement, told);
+        assert.ok(agreement >= (row.stream ? kLeastAgreementOfStreams : kLeastAgreement), told);
       }
       assert.ok(likeness >= kLeastLikeness, `${name}: ${likeness} dB against float`);
     }

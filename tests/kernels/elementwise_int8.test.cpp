@@ -156,6 +156,50 @@ TEST_CASE("MaxRowsInt8 and SumRowsInt8 rows", "[kernels][int8]") {
   });
 }
 
+TEST_CASE("BendInt8 rows", "[kernels][int8]") {
+  for_each_row<BendInt8>([&](const KernelRow& row, const BendInt8& kernel) {
+    for (int64_t n : kSizes) {
+      for (int64_t period : {16, 18, 33}) {
+        for (int bits = 0; bits < 8; ++bits) {
+          const bool is_signed = bits & 1, bends = bits & 2;
+          INFO(row.name << " n " << n << " period " << period << " case " << bits);
+          const auto step = static_cast<size_t>(period + kBendPadding);
+          std::vector<float> lines(3 * step);
+          for (size_t c = 0; c < step; ++c) {
+            const auto at = static_cast<float>(c % static_cast<size_t>(period));
+            lines[c] = 0.25f * at - 1.5f;  // ties, and both directions
+            if (bends) lines[step + c] = 0.125f * at;
+            lines[2 * step + c] = 3 - 0.5f * at;
+          }
+          const auto x = test_bytes(static_cast<size_t>(n) + 1, 71);
+          std::vector<uint8_t> y(static_cast<size_t>(n) + 1, kGuard);
+          BendRunInt8 call;
+          call.x = {x.data() + 1, is_signed, is_signed ? -9 : 100};
+          call.n = n;
+          call.lines = lines.data();
+          call.period = period;
+          call.phase = bits & 4 ? 13 : 0;
+          call.bends = bends;
+          call.out = {y.data(), is_signed ? DType::kInt8 : DType::kUint8, is_signed ? 5 : 131,
+                      is_signed ? -120 : 4, is_signed ? 125 : 250};
+          kernel.run(call);
+          for (int64_t i = 0; i < n; ++i) {
+            const auto c = static_cast<size_t>((call.phase + i) % period);
+            const double v = test_int8(x.data() + 1, is_signed, i) - call.x.zero_point;
+            const double value = static_cast<double>(lines[c]) * v +
+                                 static_cast<double>(lines[step + c]) * std::fabs(v) +
+                                 static_cast<double>(lines[2 * step + c]);
+            REQUIRE(test_int8(y.data(), is_signed, i) ==
+                    std::clamp(std::nearbyint(value) + call.out.zero_point,
+                               static_cast<double>(call.out.lo), static_cast<double>(call.out.hi)));
+          }
+          REQUIRE(y.back() == kGuard);
+        }
+      }
+    }
+  });
+}
+
 TEST_CASE("AverageRowsInt8 rows", "[kernels][int8]") {
   struct Scales {
     float x, divisor, y;

@@ -1,5 +1,9 @@
 // The scalar rows of the int8 kernels: instantiations only.
 #include "kernels/generic/average_scalar.h"
+<<<<<<< HEAD
+=======
+#include "kernels/generic/bend_scalar.h"
+>>>>>>> h-elem
 #include "kernels/generic/dense_scalar.h"
 #include "kernels/generic/depthwise_scalar.h"
 #include "kernels/generic/elementwise_scalar.h"
@@ -24,6 +28,7 @@ const DepthwiseInt8 depthwise_i8_scalar{
     generic::depthwise_scalar_scratch, generic::depthwise_scalar_run};
 const AddInt8 add_i8_scalar{generic::binary_scalar<generic::BinaryOp::kAdd>};
 const MulInt8 mul_i8_scalar{generic::binary_scalar<generic::BinaryOp::kMul>};
+const BendInt8 bend_i8_scalar{generic::bend_scalar};
 const ResidualInt8 residual_i8_scalar{generic::residual_scalar};
 const MaxRowsInt8 max_rows_i8_scalar{generic::max_rows_scalar};
 const SumRowsInt8 sum_rows_i8_scalar{generic::sum_rows_scalar};

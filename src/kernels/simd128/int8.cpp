@@ -1,5 +1,9 @@
 // The simd128 rows of the int8 kernels: instantiations only.
 #include "kernels/generic/average_simd.h"
+<<<<<<< HEAD
+=======
+#include "kernels/generic/bend_simd.h"
+>>>>>>> h-elem
 #include "kernels/generic/dense_dot16.h"
 #include "kernels/generic/depthwise_dot.h"
 #include "kernels/generic/elementwise_simd.h"
@@ -23,6 +27,7 @@ const DenseInt8 dense_i8_simd128{.fits = nullptr,
 const DepthwiseInt8 depthwise_i8_simd128 = generic::depthwise_kernel<generic::Dot16>(nullptr);
 const AddInt8 add_i8_simd128{generic::binary_simd<generic::BinaryOp::kAdd>};
 const MulInt8 mul_i8_simd128{generic::binary_simd<generic::BinaryOp::kMul>};
+const BendInt8 bend_i8_simd128{generic::bend_simd};
 const ResidualInt8 residual_i8_simd128{generic::residual_simd};
 const MaxRowsInt8 max_rows_i8_simd128{generic::max_rows_simd};
 const SumRowsInt8 sum_rows_i8_simd128{generic::sum_rows_simd};
