@@ -40,13 +40,10 @@ constexpr Row kRows[] = {
     {"QLinearLeakyRelu", table},
     {"QLinearHardSwish", table},
     {"QLinearHardSigmoid", table},
-<<<<<<< HEAD
     {"QLinearPRelu", table},
     {"QLinearBatchNormalization", table},
-=======
     {"QLinearPRelu", name<BendInt8>},
     {"QLinearBatchNormalization", name<BendInt8>},
->>>>>>> h-elem
     {"QLinearAveragePool", name<AverageRowsInt8>},
     {"QLinearGlobalAveragePool", name<SumRowsInt8>},
     {"QuantizeLinear", name<QuantizeInt8>},

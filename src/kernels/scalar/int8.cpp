@@ -1,9 +1,6 @@
 // The scalar rows of the int8 kernels: instantiations only.
 #include "kernels/generic/average_scalar.h"
-<<<<<<< HEAD
-=======
 #include "kernels/generic/bend_scalar.h"
->>>>>>> h-elem
 #include "kernels/generic/dense_scalar.h"
 #include "kernels/generic/depthwise_scalar.h"
 #include "kernels/generic/elementwise_scalar.h"

@@ -1,9 +1,6 @@
 // The simd128 rows of the int8 kernels: instantiations only.
 #include "kernels/generic/average_simd.h"
-<<<<<<< HEAD
-=======
 #include "kernels/generic/bend_simd.h"
->>>>>>> h-elem
 #include "kernels/generic/dense_dot16.h"
 #include "kernels/generic/depthwise_dot.h"
 #include "kernels/generic/elementwise_simd.h"
