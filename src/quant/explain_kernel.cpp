@@ -40,8 +40,6 @@ constexpr Row kRows[] = {
     {"QLinearLeakyRelu", table},
     {"QLinearHardSwish", table},
     {"QLinearHardSigmoid", table},
-    {"QLinearPRelu", table},
-    {"QLinearBatchNormalization", table},
     {"QLinearPRelu", name<BendInt8>},
     {"QLinearBatchNormalization", name<BendInt8>},
     {"QLinearAveragePool", name<AverageRowsInt8>},
