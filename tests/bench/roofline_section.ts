@@ -13,7 +13,7 @@ const nameOf = (target: string, layer: string) => `${target}: ${layer}`;
 export const roofline: Section = {
   key: 'roofline',
   title: 'Limits',
-  note: `Dense kernels against loops of the same instructions and tiles on operands that never leave the first cache, in
+  note: `Dense kernels against loops of the same instructions on operands that never leave the first cache, in
 billions of multiply-accumulates a second (tests/bench/limits.ts). Share: how much of its limit a kernel reaches, packing,
 edges and rounding included. Engines whose relaxed dot product is one exact instruction run all integer forms by it:
 there "fused" is the limit.`,
