@@ -36,7 +36,7 @@ export const reasonOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
 
 /** An engine, or why there is none. */
-export async function attempt<T>(open: () => Promise<T>): Promise<T | string> {
+export async function attempt(open: () => Promise<OpenEngine>): Promise<OpenEngine | string> {
   try {
     return await open();
   } catch (error) {

@@ -9,7 +9,6 @@ import { calibration } from './calibration_section.ts';
 import { openOurs, openTheirs } from './engines.ts';
 import { layers } from './layer_section.ts';
 import { recurrent } from './recurrent_section.ts';
-import { roofline } from './roofline_section.ts';
 import { attempt, faster, milliseconds, ratio, type Section, timed } from './section.ts';
 import { openSubject, type Subject, subjectNames } from './subjects.ts';
 import { threads } from './threads_section.ts';
@@ -97,13 +96,4 @@ these two. The last three columns are the mode \`auto\`.`,
   },
 };
 
-export const kSections: readonly Section[] = [
-  layers,
-  recurrent,
-  float,
-  int8,
-  calibration,
-  threads,
-  // Last: after its small modules the peer's float kernels ran at half their speed.
-  roofline,
-];
+export const kSections: readonly Section[] = [layers, recurrent, float, int8, calibration, threads];
