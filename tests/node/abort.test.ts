@@ -73,7 +73,7 @@ function heavyModel(layers: number): Uint8Array {
 }
 
 test('an abort arrives between the nodes of one run', async () => {
-  using session = await eightfold.createSession(heavyModel(100));
+  using session = await eightfold.createSession(heavyModel(500));
   const x = {
     type: 'float32',
     data: new Float32Array(16 * 64 * 64).fill(1),
@@ -87,7 +87,7 @@ test('an abort arrives between the nodes of one run', async () => {
   const signal = AbortSignal.timeout(Math.round(full / 8));
   await rejects(() => session.run({ x }, { signal }), { code: 'aborted' });
   const took = performance.now() - begin;
-  assert.ok(took < full / 2, `aborted after ${took.toFixed(0)} of ${full.toFixed(0)} ms`);
+  assert.ok(took < 0.75 * full, `aborted after ${took.toFixed(0)} of ${full.toFixed(0)} ms`);
   // And the session runs again, from the start.
   const { y } = await session.run({ x });
   assert.equal(y!.data.length, 16 * 64 * 64);
