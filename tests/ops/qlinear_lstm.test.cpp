@@ -201,22 +201,6 @@ TEST_CASE("all rows of the LSTM cell give the same integers", "[ops][recurrent]"
   }
 }
 
-namespace {
-
-// Rows [t][n] of X as another order.
-Tensor reordered(const Tensor& x, Shape shape, const std::function<int64_t(int64_t)>& from) {
-  const int64_t size = x.shape()[2];
-  Tensor y = Tensor::allocate(x.dtype(), std::move(shape));
-  auto* to = static_cast<uint8_t*>(y.mutable_raw());
-  const auto* data = static_cast<const uint8_t*>(x.raw());
-  for (int64_t row = 0; row < x.size() / size; ++row) {
-    std::copy_n(data + from(row) * size, size, to + row * size);
-  }
-  return y;
-}
-
-}  // namespace
-
 TEST_CASE("QLinearLSTM walks as the float LSTM does", "[ops][recurrent]") {
   const Model model = make_model({});
   const int64_t steps = 7, batch = 3, hidden = model.hidden;

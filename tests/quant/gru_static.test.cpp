@@ -160,23 +160,6 @@ TEST_CASE("a stream whose state is fed back is the whole sequence, bit for bit",
 }
 
 // ---------------------------------------------------------------- stages and QConfigs
-std::string lines(const Graph& graph) {
-  std::string text;
-  for (NodeId id : graph.nodes()) {
-    const Node& node = graph.node(id);
-    std::string made, read;
-    for (ValueId value : node.outputs()) {
-      made += (made.empty() ? "" : ", ") + (value == kNone ? "-" : graph.value(value).name);
-    }
-    for (ValueId value : node.inputs()) {
-      if (graph.constant(value) != nullptr) continue;
-      read += (read.empty() ? "" : ", ") + (value == kNone ? "-" : graph.value(value).name);
-    }
-    text += made + " = " + node.op_type + "(" + read + ")\n";
-  }
-  return text;
-}
-
 TEST_CASE("the four stages of a GRU and of an RNN", "[quant][recurrent]") {
   const auto routed_of = [](const char* op) {
     GraphBuilder g;

@@ -312,24 +312,6 @@ TEST_CASE("row 41: custom configs, default and given, and QConfigs that are not 
   }
 }
 
-// The lines of a graph's nodes, without types and attributes.
-std::string lines(const Graph& graph) {
-  std::string text;
-  for (NodeId id : graph.nodes()) {
-    const Node& node = graph.node(id);
-    std::string made, read;
-    for (ValueId value : node.outputs()) {
-      made += (made.empty() ? "" : ", ") + (value == kNone ? "-" : graph.value(value).name);
-    }
-    for (ValueId value : node.inputs()) {
-      if (graph.constant(value) != nullptr) continue;
-      read += (read.empty() ? "" : ", ") + (value == kNone ? "-" : graph.value(value).name);
-    }
-    text += made + " = " + node.op_type + "(" + read + ")\n";
-  }
-  return text;
-}
-
 TEST_CASE("row 42: the four stages", "[rows][lstm]") {
   GraphBuilder g;
   const LstmSpec spec;

@@ -118,4 +118,15 @@ Tensor ramp(Shape shape, float first, float step) {
   return tensor;
 }
 
+Tensor reordered(const Tensor& x, Shape shape, const std::function<int64_t(int64_t)>& from) {
+  const int64_t size = x.shape().back();
+  Tensor y = Tensor::allocate(x.dtype(), std::move(shape));
+  auto* to = static_cast<uint8_t*>(y.mutable_raw());
+  const auto* data = static_cast<const uint8_t*>(x.raw());
+  for (int64_t row = 0; row < y.size() / size; ++row) {
+    std::copy_n(data + from(row) * size, size, to + row * size);
+  }
+  return y;
+}
+
 }  // namespace eightfold::test

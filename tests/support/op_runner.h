@@ -5,6 +5,7 @@
 //           .constants = {1}})                              // w is packed as a session would
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -57,5 +58,8 @@ Tensor cast(const Tensor& tensor, DType to);
 Tensor booleans(Shape shape, const std::vector<int>& values);
 // first, first + step, ... in row-major order.
 Tensor ramp(Shape shape, float first = 0, float step = 1);
+
+// Rows of the last axis in another order: row i of the result is row from(i) of x.
+Tensor reordered(const Tensor& x, Shape shape, const std::function<int64_t(int64_t)>& from);
 
 }  // namespace eightfold::test

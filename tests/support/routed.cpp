@@ -162,4 +162,21 @@ std::string bytes_apart(const Graph& a, const Graph& b, const Feeds& feeds) {
   return {};
 }
 
+std::string lines(const Graph& graph) {
+  std::string text;
+  for (NodeId id : graph.nodes()) {
+    const Node& node = graph.node(id);
+    std::string made, read;
+    for (ValueId value : node.outputs()) {
+      made += (made.empty() ? "" : ", ") + (value == kNone ? "-" : graph.value(value).name);
+    }
+    for (ValueId value : node.inputs()) {
+      if (graph.constant(value) != nullptr) continue;
+      read += (read.empty() ? "" : ", ") + (value == kNone ? "-" : graph.value(value).name);
+    }
+    text += made + " = " + node.op_type + "(" + read + ")\n";
+  }
+  return text;
+}
+
 }  // namespace eightfold::test

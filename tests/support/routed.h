@@ -63,6 +63,9 @@ std::string lowered_apart(const Routed& routed, float steps = 1);
 // Empty when two graphs give the same bytes.
 std::string bytes_apart(const Graph& a, const Graph& b, const Feeds& feeds);
 
+// The lines of a graph's nodes, without types and attributes.
+std::string lines(const Graph& graph);
+
 }  // namespace eightfold::test
 
 template <>
